@@ -1,0 +1,39 @@
+# pocketmesh: `make demo` shows it, `make test` proves it. Both set themselves up.
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo down bench clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The stamp is newer than pyproject.toml exactly when the environment holds what it names.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("pocketmesh needs Python 3.11 or newer: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment, with everything installed
+
+check: $(STAMP) ## lint, types, layers, tidiness
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_tidy.py
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest
+
+demo: $(STAMP) ## bookinfo with a 90/10 canary, mTLS and a trace
+	$(BIN)/python -m demos.bookinfo.demo
+
+down: $(STAMP) ## stop the mesh that the demo left running
+	$(BIN)/mesh down
+
+clean: ## forget the virtual environment
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""The ingress gateway: the sidecar's engine with a front door."""
