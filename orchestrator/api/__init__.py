@@ -1,0 +1,1 @@
+"""The Kubernetes API server: REST in, objects stored, watchers told."""

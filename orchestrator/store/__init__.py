@@ -1,0 +1,1 @@
+"""Durable storage of objects with one global, growing revision."""
