@@ -23,7 +23,7 @@ check: $(STAMP) ## lint, types, layers, tidiness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd demos/bookinfo/services && $(abspath $(BIN))/mypy --strict --config-file= .
+	cd demos/bookinfo/services && $(abspath $(BIN))/mypy --strict --explicit-package-bases --config-file= .
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_tidy.py
 
