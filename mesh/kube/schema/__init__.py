@@ -1,0 +1,1 @@
+"""Which fields each kind has, of which type, and under which protobuf number: data, read on demand."""
