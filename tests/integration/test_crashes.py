@@ -1,0 +1,155 @@
+"""`kill -9` of each part: what is promised to flow on, flows on, and what died comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.meshes import ROOT, Mesh, wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: crash
+  labels: {istio-injection: enabled}
+"""
+MANIFEST = """
+apiVersion: v1
+kind: Service
+metadata: {name: details, namespace: crash}
+spec:
+  selector: {app: details}
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: details, namespace: crash}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: details}}
+  template:
+    metadata: {labels: {app: details}}
+    spec:
+      containers:
+      - name: details
+        image: test/details
+        readinessProbe: {httpGet: {path: /health, port: 9080}, periodSeconds: 1}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: crash, namespace: crash}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [crash.test]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: crash, namespace: crash}
+spec:
+  hosts: [crash.test]
+  gateways: [crash]
+  http: [{route: [{destination: {host: details}}]}]
+"""
+HEADERS = {"host": "crash.test"}
+
+
+@pytest.fixture(scope="module")
+def service(mesh: Mesh) -> Iterator[Mesh]:
+    mesh.run(
+        "image",
+        "add",
+        "test/details",
+        "--dir",
+        str(ROOT / "demos/bookinfo/services"),
+        "--",
+        sys.executable,
+        "details.py",
+    )
+    mesh.apply(NAMESPACE)
+    mesh.apply(MANIFEST)
+    wait_for(lambda: mesh.request("/details/0", headers=HEADERS)[0] == 200, "the service")
+    yield mesh
+    mesh.run("delete", "namespace", "crash")
+
+
+class Traffic:
+    """Requests one after another in a thread, until told to stop."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.port = mesh.ingress_port
+        self.mesh = mesh
+        self.statuses: list[int] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def _send(self) -> None:
+        while not self._stop.is_set():
+            self.statuses.append(self.mesh.request("/details/0", headers=HEADERS, port=self.port)[0])
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        self.more(20)
+        return self
+
+    def more(self, count: int) -> None:
+        """Wait until this many more were answered."""
+        target = len(self.statuses) + count
+        wait_for(lambda: len(self.statuses) >= target or not self._thread.is_alive(), f"{count} more answers")
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def is_back(mesh: Mesh, name: str, before: int) -> bool:
+    processes = mesh.json("status")["processes"]
+    return all(p["ready"] for p in processes) and mesh.process(name) != before
+
+
+@pytest.mark.parametrize("name", ["orchestrator", "control-plane", "node-proxy", "sidecar-zygote", "sandbox-zygote"])
+def test_no_request_is_lost(service: Mesh, name: str) -> None:
+    before = service.process(name)
+    with Traffic(service) as traffic:
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: is_back(service, name, before), f"{name} to come back")
+        traffic.more(50)
+    assert set(traffic.statuses) == {200}
+    assert "2/2" in service.run("get", "pods", "-n", "crash").stdout
+
+
+def proxy_pid(pod: str) -> int:
+    """The proxy of a pod: the process whose environment names the pod and that serves it."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                title = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if pod.encode() in environment + title and b"sidecar" in title:
+                return int(entry.name)
+    raise AssertionError(f"no proxy of {pod}")
+
+
+def test_a_killed_sidecar_is_back_within_a_second(service: Mesh) -> None:
+    pods = service.json("get", "pods", "-n", "crash")["items"]
+    pod = pods[0]["metadata"]["name"]
+    status = next(s for s in pods[0]["status"]["initContainerStatuses"] if s["name"] == "istio-proxy")
+    pid = (
+        int(status["containerID"].rpartition("/")[2].split("-")[0]) if "pid" in status.get("containerID", "") else None
+    )
+    os.kill(pid or proxy_pid(pod), signal.SIGKILL)
+    killed = time.monotonic()
+    assert service.request("/details/0", headers=HEADERS)[0] == 200
+    assert time.monotonic() - killed < 3.0
+    wait_for(lambda: "2/2" in service.run("get", "pods", "-n", "crash").stdout, "the pod to be ready again")
