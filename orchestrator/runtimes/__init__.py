@@ -1,0 +1,1 @@
+"""Makers of pods: the sandbox of namespaces (ordinary containers) and the sidecar zygote (proxies)."""
