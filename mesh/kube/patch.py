@@ -73,14 +73,15 @@ def json_patch(original: Object, operations: Any) -> Object:
         limit = f"The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {len(operations)}"
         raise PatchError(limit, malformed=True)
     try:
-        patched = jsonpatch.apply_patch(original, operations)
+        patched: Any = jsonpatch.apply_patch(original, operations)
     except jsonpatch.InvalidJsonPatch as failure:
         raise PatchError(str(failure), malformed=True) from failure
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, KeyError, TypeError) as failure:
         raise PatchError(str(failure), malformed=False) from failure
     if not isinstance(patched, dict):
         raise PatchError("the patch leaves no object", malformed=False)
-    return patched
+    result: Object = patched
+    return result
 
 
 def merge_patch(original: Any, patch: Any) -> Any:
@@ -106,7 +107,7 @@ def strategic_merge_patch(original: Object, patch: Object, schema: Message | Non
 def _merge_map(original: dict[str, Any], patch: dict[str, Any], schema: Message | None) -> dict[str, Any]:
     directive = patch.get(_DIRECTIVE)
     if directive == "replace":
-        return _clean({key: value for key, value in patch.items() if key != _DIRECTIVE})
+        return {key: _clean(value) for key, value in patch.items() if not key.startswith("$") and value is not None}
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):

@@ -165,7 +165,7 @@ def json_word(value: Any) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
 def _wrong(value: Any, known: Field, parent: Message, path: str, findings: Findings) -> Any:
