@@ -33,6 +33,9 @@ test: $(STAMP) ## all tests
 demo: $(STAMP) ## bookinfo with a 90/10 canary, mTLS and a trace
 	$(BIN)/python -m demos.bookinfo.demo
 
+bench: $(STAMP) ## CPU per request, beside Envoy's
+	$(BIN)/python -m tests.bench.proxy
+
 down: $(STAMP) ## stop the mesh that the demo left running
 	$(BIN)/mesh down
 

@@ -88,7 +88,7 @@ def kubectl_binary() -> str | None:
 
 
 def wait_for(condition: Callable[[], Any], what: str, *, timeout_s: float = WAIT_S) -> Any:
-    """Poll until `condition` gives something true; the value. Failures of a mesh that is not there yet are waited out."""
+    """Poll until `condition` is true, and return its value; failures of a mesh not there yet are waited out."""
     deadline = time.monotonic() + timeout_s
     last: object = None
     while time.monotonic() < deadline:
