@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import click
 
 from mesh.cli.api import namespace_option, selector_option, split_names, with_client
 from mesh.cli.output import emit, output_option, table
-from mesh.kube.errors import ApiError
 from mesh.kube.http import HttpClient
 from mesh.kube.kinds import Kind
 
@@ -53,16 +51,8 @@ async def _fetch(
     client: HttpClient, kind: Kind, name: str, namespace: str, selector: str, as_table: bool
 ) -> dict[str, Any]:
     query = {"labelSelector": selector} if selector else {}
-    answer = await client.request(
-        "GET",
-        kind.path(namespace, name),
-        query=query,
-        headers={"Accept": ACCEPT_TABLE if as_table else "application/json"},
-    )
-    value: dict[str, Any] = json.loads(answer.body)
-    if answer.status >= 400:
-        raise ApiError(answer.status, value.get("reason", ""), value.get("message", ""), value)
-    return value
+    accept = ACCEPT_TABLE if as_table else "application/json"
+    return await client.request("GET", kind.path(namespace, name), query, headers={"Accept": accept})
 
 
 def _objects(kind: Kind, name: str, answer: dict[str, Any]) -> list[dict[str, Any]]:

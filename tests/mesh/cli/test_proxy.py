@@ -54,6 +54,11 @@ def test_endpoints_show_the_pod_not_its_socket() -> None:
 
 
 def test_listeners_and_clusters() -> None:
-    listener = {"name": "l", "address": {"pipe": {"path": "/p"}}, "filter_chains": [{}], "default_filter_chain": {}}
+    listener = {
+        "name": "l",
+        "address": {"pipe": {"path": "/p"}},
+        "filter_chains": [{}],
+        "default_filter_chain": {"name": "d"},
+    }
     assert VIEWS["listener"][1](listener) == [["l", "/p", "2"]]
     assert VIEWS["cluster"][1]({"name": "c", "type": "EDS"}) == [["c", "EDS", "ROUND_ROBIN"]]
