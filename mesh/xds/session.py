@@ -229,7 +229,7 @@ class Session:
             return "ERROR"
         if subscription.state is State.IDLE or self.snapshot is None:
             return "NOT_SENT"
-        return "SYNCED" if subscription.version == self.snapshot.version else "STALE"
+        return "SYNCED" if subscription.generation == self.snapshot.generation else "STALE"
 
     def __repr__(self) -> str:
         parts = [f"{short} {self.subscriptions[url].state}" for url, short in SHORT_NAMES.items()]
@@ -246,6 +246,9 @@ def _subscribe(subscription: Subscription, request: DeltaRequest) -> None:
             subscription.wildcard = False
         subscription.names.discard(name)
         subscription.known.pop(name, None)
+        if name in subscription.refused:
+            subscription.refused -= {name}
+            subscription.error = subscription.error if subscription.refused else None
     for name in request.subscribe:
         if name == "*":
             subscription.wildcard = True

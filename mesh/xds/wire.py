@@ -56,6 +56,27 @@ class DeltaResponse:
     removed: tuple[str, ...]
 
 
+class LineSplitter:
+    """Cuts a stream of bytes into lines, without their ends."""
+
+    def __init__(self, *, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+        self._rest = bytearray()
+        self._line_bytes_max = line_bytes_max
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes; ValueError for one that is too long."""
+        if b"\n" not in data:
+            self._rest += data
+            lines = []
+        else:
+            first, *middle, rest = data.split(b"\n")
+            lines = [bytes(self._rest) + first, *middle]
+            self._rest = bytearray(rest)
+        if len(self._rest) > self._line_bytes_max or any(len(line) > self._line_bytes_max for line in lines):
+            raise ValueError(f"a line is longer than {self._line_bytes_max} bytes")
+        return [line for line in lines if line]
+
+
 def read_request(line: bytes) -> DeltaRequest:
     """Raises ValueError that says what is wrong."""
     value = msgspec.json.decode(line)
