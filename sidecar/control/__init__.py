@@ -1,0 +1,1 @@
+"""What steers a proxy from outside: its identity, its configuration stream, names, health and the admin interface."""
