@@ -56,7 +56,7 @@ def parse_reference(text: str) -> Reference:
     if not text or len(text) > REFERENCE_BYTES_MAX:
         raise ImageError(f'invalid image name "{text[:80]}"')
     rest, _, digest = text.partition("@")
-    if digest and not _DIGEST.fullmatch(digest) or text.endswith("@"):
+    if (digest and not _DIGEST.fullmatch(digest)) or text.endswith("@"):
         raise ImageError(f'invalid image name "{text}": bad digest')
     head, slash, tail = rest.rpartition("/")
     name, colon, tag = tail.partition(":")
