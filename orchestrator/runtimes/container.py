@@ -180,7 +180,10 @@ def _refuse(report: socket.socket, failure: BaseException, reason: str) -> None:
 def _trees(spec: ContainerSpec, given: Sequence[int]) -> tuple[list[Tree], list[Tree]]:
     shown = visible_directories(spec)
     opened = list(given) or [kernel.open_tree(path) for path in (*shown, *(m.host_path for m in spec.mounts))]
-    visible = [Tree(tree, path, read_only=True) for tree, path in zip(opened, shown, strict=False)]
+    visible = [
+        Tree(tree, path, read_only=True, pinned=path == spec.image_directory and path.count("/") > 1)
+        for tree, path in zip(opened, shown, strict=False)
+    ]
     volumes = [
         Tree(tree, str(Path("/", mount.mount_path)), mount.read_only)
         for tree, mount in zip(opened[len(shown) :], spec.mounts, strict=True)
@@ -250,6 +253,7 @@ def _take_ids(uid: int, gid: int, groups: Sequence[int], ids: IdMap) -> None:
     kernel.set_dumpable(True)
     own_uid, own_gid = os.getuid(), os.getgid()
     kernel.unshare(kernel.CLONE_NEWUSER)
+    kernel.bound_capabilities(())  # a new user namespace begins with all of them
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {own_uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {own_gid} 1")

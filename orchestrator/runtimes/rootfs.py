@@ -33,11 +33,12 @@ _VOLUME_ATTRIBUTES = kernel.MOUNT_ATTR_NOSUID | kernel.MOUNT_ATTR_NODEV
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A detached tree of mounts and where it goes."""
+    """A detached tree of mounts and where it goes. Not `pinned` = only where it would be hidden otherwise."""
 
     descriptor: int
     target: str
     read_only: bool
+    pinned: bool = True
 
     @property
     def is_directory(self) -> bool:
@@ -72,7 +73,8 @@ def enter_new_root(spec: RootSpec) -> None:
     for path in wanted.covered:
         _cover(root + path, path)
     for tree in spec.visible:
-        _place(tree, root + tree.target)
+        if tree.pinned or wanted.hides(tree.target):
+            _place(tree, root + tree.target)
     _place_devices(f"{root}/dev", devices)
     _place_kernel_files(root)
     _change_root(root)

@@ -44,6 +44,10 @@ class RootPlan:
     covered: tuple[str, ...]
     made: Mapping[str, tuple[str, ...]]
 
+    def hides(self, path: str) -> bool:
+        """Whether the host's `path` is not seen through the root as planned."""
+        return top(path) in self.empty or any(inside(path, covered) for covered in self.covered)
+
 
 def plan(
     listing: Mapping[str, Kind], mount_points: Iterable[str], *, masked: Iterable[str], targets: Iterable[str]

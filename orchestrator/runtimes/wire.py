@@ -6,6 +6,7 @@ Blocking and non-blocking sockets alike: nothing here waits on its own.
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 from collections.abc import Sequence
@@ -46,9 +47,10 @@ def send(connection: socket.socket, message: Message, descriptors: Sequence[int]
 
 def receive(connection: socket.socket) -> tuple[Message, list[int]] | None:
     """One message and its descriptors (close-on-exec, now the caller's); None at the end of the stream."""
-    payload, descriptors, flags, _ = socket.recv_fds(
-        connection, MESSAGE_BYTES_MAX + 1, DESCRIPTORS_MAX + 1, socket.MSG_CMSG_CLOEXEC
-    )
+    payload, ancillary, flags, _ = connection.recvmsg(
+        MESSAGE_BYTES_MAX + 1, socket.CMSG_SPACE((DESCRIPTORS_MAX + 1) * 4), socket.MSG_CMSG_CLOEXEC
+    )  # not socket.recv_fds: in Python 3.11 it ignores the flag that keeps descriptors from programs
+    descriptors = _descriptors(ancillary)
     if not payload:
         close_all(descriptors)
         return None
@@ -62,6 +64,14 @@ def receive(connection: socket.socket) -> tuple[Message, list[int]] | None:
     except (msgspec.MsgspecError, WireError) as broken:
         close_all(descriptors)
         raise WireError(f"not a message: {broken}") from None
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    received = array.array("i")
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            received.frombytes(data[: len(data) - len(data) % received.itemsize])
+    return list(received)
 
 
 def _read_memory(memory: int) -> bytes:
