@@ -1,0 +1,51 @@
+"""envoy.config.endpoint.v3.ClusterLoadAssignment: a cluster's endpoints, by locality and priority."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from sidecar.config.core import Address, Locality, Metadata
+from sidecar.config.message import Message, Range, UInt32
+
+HealthStatus = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"]
+PRIORITY_MAX = 128
+
+
+class Endpoint(Message, frozen=True, kw_only=True):
+    """`hostname` is what auto_host_rewrite puts into the Host header."""
+
+    address: Address
+    hostname: str = ""
+
+
+class LbEndpoint(Message, frozen=True, kw_only=True):
+    endpoint: Endpoint
+    health_status: HealthStatus = "UNKNOWN"
+    metadata: Metadata | None = None
+    load_balancing_weight: Annotated[int, Range(1, 2**32 - 1)] = 1
+
+
+class LocalityLbEndpoints(Message, frozen=True, kw_only=True):
+    locality: Locality | None = None
+    lb_endpoints: tuple[LbEndpoint, ...] = ()
+    load_balancing_weight: Annotated[int, Range(1, 2**32 - 1)] | None = None
+    priority: Annotated[int, Range(0, PRIORITY_MAX)] = 0
+    metadata: Metadata | None = None
+
+
+class AssignmentPolicy(Message, frozen=True, kw_only=True):
+    overprovisioning_factor: UInt32 = 140
+    weighted_priority_health: bool = False
+
+
+class ClusterLoadAssignment(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.config.endpoint.v3.ClusterLoadAssignment"
+
+    cluster_name: str
+    endpoints: tuple[LocalityLbEndpoints, ...] = ()
+    policy: AssignmentPolicy = AssignmentPolicy()
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.policy.weighted_priority_health:
+            return "policy.weighted_priority_health", "unsupported"
+        return None

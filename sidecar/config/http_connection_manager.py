@@ -1,0 +1,125 @@
+"""The HTTP connection manager: everything a listener's HTTP side is told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sidecar.config.access_log import AccessLog
+from sidecar.config.core import ConfigSource
+from sidecar.config.http_filters import HttpFilter, Router
+from sidecar.config.message import Duration, Message, Range, UInt32
+from sidecar.config.route import RouteConfiguration
+from sidecar.config.tracing import Tracing
+
+REQUEST_HEADERS_KIB_MAX = Range(1, 8192)
+
+ForwardClientCertDetails = Literal["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"]
+
+
+class Rds(Message, frozen=True, kw_only=True):
+    config_source: ConfigSource
+    route_config_name: str
+
+
+class HttpProtocolOptions(Message, frozen=True, kw_only=True):
+    """common_http_protocol_options, downstream and upstream."""
+
+    idle_timeout: Duration | None = None
+    """None = an hour; 0 = none."""
+    max_connection_duration: Duration | None = None
+    max_headers_count: UInt32 = 100
+    max_stream_duration: Duration | None = None
+    headers_with_underscores_action: Literal["ALLOW", "REJECT_REQUEST", "DROP_HEADER"] = "ALLOW"
+    max_requests_per_connection: UInt32 = 0
+    """0 = any number."""
+
+
+class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
+    """Absolute-form request targets are always understood, as RFC 9112 3.2.2 demands."""
+
+    allow_absolute_url: bool = True
+    accept_http_10: bool = False
+    default_host_for_http_10: str = ""
+    enable_trailers: bool = False
+
+    def problem(self) -> tuple[str, str] | None:
+        return ("allow_absolute_url", "unsupported: always allowed") if not self.allow_absolute_url else None
+
+
+class SetCurrentClientCertDetails(Message, frozen=True, kw_only=True):
+    subject: bool = False
+    cert: bool = False
+    chain: bool = False
+    dns: bool = False
+    uri: bool = False
+
+
+class HttpUpgradeConfig(Message, frozen=True, kw_only=True):
+    """`filters` for upgrades alone are not supported."""
+
+    upgrade_type: str
+    enabled: bool = True
+
+
+class HttpConnectionManager(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    EXACTLY_ONE = (("rds", "route_config"),)
+
+    codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
+    stat_prefix: str
+    rds: Rds | None = None
+    route_config: RouteConfiguration | None = None
+    http_filters: tuple[HttpFilter, ...] = ()
+    tracing: Tracing | None = None
+    common_http_protocol_options: HttpProtocolOptions = HttpProtocolOptions()
+    http_protocol_options: Http1ProtocolOptions = Http1ProtocolOptions()
+    server_name: str = "envoy"
+    server_header_transformation: Literal["OVERWRITE", "APPEND_IF_ABSENT", "PASS_THROUGH"] = "OVERWRITE"
+    max_request_headers_kb: UInt32 = 60
+    stream_idle_timeout: Duration = 300.0
+    request_timeout: Duration = 0.0
+    request_headers_timeout: Duration = 0.0
+    drain_timeout: Duration = 5.0
+    delayed_close_timeout: Duration = 1.0
+    access_log: tuple[AccessLog, ...] = ()
+    use_remote_address: bool = False
+    xff_num_trusted_hops: UInt32 = 0
+    skip_xff_append: bool = False
+    via: str = ""
+    generate_request_id: bool = True
+    preserve_external_request_id: bool = False
+    always_set_request_id_in_response: bool = False
+    forward_client_cert_details: ForwardClientCertDetails = "SANITIZE"
+    set_current_client_cert_details: SetCurrentClientCertDetails = SetCurrentClientCertDetails()
+    proxy_100_continue: bool = False
+    upgrade_configs: tuple[HttpUpgradeConfig, ...] = ()
+    normalize_path: bool = False
+    merge_slashes: bool = False
+    path_with_escaped_slashes_action: Literal[
+        "IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT",
+        "UNESCAPE_AND_FORWARD",
+    ] = "IMPLEMENTATION_SPECIFIC_DEFAULT"  # fmt: skip
+    strip_matching_host_port: bool = False
+    strip_any_host_port: bool = False
+    strip_trailing_host_dot: bool = False
+
+    def problem(self) -> tuple[str, str] | None:
+        if not self.stat_prefix:
+            return "stat_prefix", "must not be empty"
+        if not 1 <= self.max_request_headers_kb <= REQUEST_HEADERS_KIB_MAX.high:
+            return "max_request_headers_kb", "must be between 1 and 8192"
+        return _order_problem(self.http_filters)
+
+
+def _order_problem(filters: tuple[HttpFilter, ...]) -> tuple[str, str] | None:
+    """Envoy's rule: the router is the last filter and nothing else may be."""
+    names = set()
+    for index, one in enumerate(filters):
+        terminal = isinstance(one.typed_config, Router)
+        if terminal != (index == len(filters) - 1):
+            reason = "the router must be the last filter" if terminal else "the last filter must be the router"
+            return f"http_filters[{index}]", reason
+        if type(one.typed_config) in names:
+            return f"http_filters[{index}]", f"filter {one.name} is given twice"
+        names.add(type(one.typed_config))
+    return None if filters else ("http_filters", "must end with the router")

@@ -1,0 +1,122 @@
+"""HTTP filters: router, fault, cors, and Istio's peer metadata and statistics."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from sidecar.config.core import FractionalPercent, RuntimeFractionalPercent
+from sidecar.config.matching import HeaderMatcher, StringMatcher
+from sidecar.config.message import Duration, Mark, Message, Range, UInt32
+
+HTTP_STATUS = Range(200, 599)
+GRPC_STATUS = Range(0, 2**32 - 1)
+
+
+class Router(Message, frozen=True, kw_only=True):
+    """Always the last filter. `start_child_span` and the rest of Envoy's options are not honoured."""
+
+    TYPE = "envoy.extensions.filters.http.router.v3.Router"
+
+    dynamic_stats: bool = True
+    suppress_envoy_headers: bool = False
+
+
+class HeaderControl(Message, frozen=True, kw_only=True):
+    """x-envoy-fault-* of the request says what to do; the percentage then bounds how often."""
+
+
+class FaultDelay(Message, frozen=True, kw_only=True):
+    EXACTLY_ONE = (("fixed_delay", "header_delay"),)
+
+    fixed_delay: Duration | None = None
+    header_delay: HeaderControl | None = None
+    percentage: FractionalPercent = FractionalPercent()
+
+    def problem(self) -> tuple[str, str] | None:
+        return ("fixed_delay", "must be positive") if self.fixed_delay == 0 else None
+
+
+class FaultAbort(Message, frozen=True, kw_only=True):
+    EXACTLY_ONE = (("http_status", "grpc_status", "header_abort"),)
+
+    http_status: Annotated[int, HTTP_STATUS] | None = None
+    grpc_status: Annotated[int, GRPC_STATUS] | None = None
+    header_abort: HeaderControl | None = None
+    percentage: FractionalPercent = FractionalPercent()
+
+
+class HTTPFault(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+
+    delay: FaultDelay | None = None
+    abort: FaultAbort | None = None
+    headers: tuple[HeaderMatcher, ...] = ()
+    """All must match, or the request is left alone."""
+    upstream_cluster: str = ""
+    """Only requests for this cluster; "" = all."""
+    max_active_faults: UInt32 | None = None
+
+
+class Cors(Message, frozen=True, kw_only=True):
+    """The filter itself; what it allows is said by the route."""
+
+    TYPE = "envoy.extensions.filters.http.cors.v3.Cors"
+
+
+class CorsPolicy(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
+
+    allow_origin_string_match: tuple[StringMatcher, ...] = ()
+    allow_methods: str = ""
+    allow_headers: str = ""
+    expose_headers: str = ""
+    max_age: str = ""
+    allow_credentials: bool | None = None
+    filter_enabled: RuntimeFractionalPercent | None = None
+    """None = always."""
+    forward_not_matching_preflights: bool = True
+
+
+class PeerMetadataMethod(Message, frozen=True, kw_only=True):
+    """Only the header pair; `skip_external_clusters` as Istio sends it."""
+
+    EXACTLY_ONE = (("istio_headers",),)
+
+    istio_headers: IstioHeaders | None = None
+
+
+class IstioHeaders(Message, frozen=True, kw_only=True):
+    skip_external_clusters: bool = False
+
+
+class PeerMetadata(Message, frozen=True, kw_only=True):
+    """Peers tell each other who they are by a header pair: which directions discover and which propagate."""
+
+    TYPE = "io.istio.http.peer_metadata.Config"
+
+    downstream_discovery: tuple[PeerMetadataMethod, ...] = ()
+    upstream_discovery: tuple[PeerMetadataMethod, ...] = ()
+    downstream_propagation: tuple[PeerMetadataMethod, ...] = ()
+    upstream_propagation: tuple[PeerMetadataMethod, ...] = ()
+    shared_with_upstream: bool = False
+
+
+class StatsPluginConfig(Message, frozen=True, kw_only=True):
+    """Istio's metrics for this connection manager."""
+
+    TYPE = "stats.PluginConfig"
+
+    disable_host_header_fallback: bool = False
+    """True = `destination_service` is never taken from the Host header."""
+
+
+HttpFilterConfig = Annotated[Router | HTTPFault | Cors | PeerMetadata | StatsPluginConfig, Mark.ANY]
+
+
+class HttpFilter(Message, frozen=True, kw_only=True):
+    name: str
+    typed_config: HttpFilterConfig
+
+
+PerFilterConfig = Annotated[HTTPFault | CorsPolicy, Mark.ANY]
+"""What a virtual host, route or weighted cluster may say of a filter; the most specific holds."""
