@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,18 +10,19 @@ from aiohttp import web
 
 from mesh.admission.review import allowed, read_review
 from mesh.inject.pod import inject
-from mesh.inject.policy import wants_sidecar
+from mesh.inject.policy import NAMESPACE_LABEL, wants_sidecar
 from mesh.inject.template import ProxySettings
 from mesh.kube.objects import Object
 
+SELECTED = {NAMESPACE_LABEL: "enabled"}
+"""The webhook's selectors chose this pod with the API server's own view of the namespace. Ours may be older: a pod can
+be created right after its namespace, and must not miss its sidecar for that."""
+
 
 class InjectHandler:
-    """`namespace_labels(name)` is {} for an unknown namespace; `settings()` are asked at each request."""
+    """`settings()` are asked at each request: MeshConfig may change."""
 
-    def __init__(
-        self, *, namespace_labels: Callable[[str], Mapping[str, str]], settings: Callable[[], ProxySettings]
-    ) -> None:
-        self._namespace_labels = namespace_labels
+    def __init__(self, *, settings: Callable[[], ProxySettings]) -> None:
         self._settings = settings
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -33,7 +34,7 @@ class InjectHandler:
         if pod is None or review.operation != "CREATE":
             return web.json_response(allowed(review))
         namespace = review.namespace
-        if not wants_sidecar(pod, namespace, self._namespace_labels(namespace)):
+        if not wants_sidecar(pod, namespace, SELECTED):
             return web.json_response(allowed(review))
         return web.json_response(allowed(review, patch=difference(pod, inject(pod, namespace, self._settings()))))
 

@@ -41,7 +41,7 @@ def mesh_config() -> Object:
 
 
 def control_plane_service() -> Object:
-    """Selectorless: the control plane runs outside the pod network. Its name is what proxies check in its certificate."""
+    """Selectorless: the control plane runs outside the pod network. Proxies check this name in its certificate."""
     ports = [
         ("https-dns", 15012, None),
         ("https-webhook", 443, 15017),

@@ -18,13 +18,13 @@ from mesh.telemetry.store import StoredSpan
 
 AttributeValue = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 
-KINDS = {
-    **{0: SpanKind.INTERNAL, 1: SpanKind.INTERNAL, 2: SpanKind.SERVER, 3: SpanKind.CLIENT},
-    **{4: SpanKind.PRODUCER, 5: SpanKind.CONSUMER},
+KINDS: dict[int | str, SpanKind] = {
+    # OTLP counts from UNSPECIFIED = 0, the SDK from INTERNAL = 0.
+    **{kind.value + 1: kind for kind in SpanKind},
     **{f"SPAN_KIND_{kind.name}": kind for kind in SpanKind},
 }
-STATUS_CODES = {
-    **{0: StatusCode.UNSET, 1: StatusCode.OK, 2: StatusCode.ERROR},
+STATUS_CODES: dict[int | str, StatusCode] = {
+    **{code.value: code for code in StatusCode},
     **{f"STATUS_CODE_{code.name}": code for code in StatusCode},
 }
 
