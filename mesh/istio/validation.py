@@ -1,33 +1,58 @@
 """Semantic validation of Istio objects: what Istio's webhook refuses, and what it warns about.
 
-Structure (unknown fields, wrong types) is the API server's schema's business; this module checks meaning.
+Structure (unknown fields, wrong types) is the API server's schema's business; here meaning is checked.
+
+    validate(obj)     what Istio says of the object by itself
+    unsupported(obj)  fields that are right in Istio and that this mesh does not act on (mesh.istio.unsupported)
+    review(obj)       both: what admission asks
+    cross_warnings()  what only other objects tell (mesh.istio.cross_checks)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from mesh.kube.objects import Object
+from mesh.istio.findings import Findings, Message, Verdict
+from mesh.istio.unsupported import unsupported
+from mesh.istio.validate_destination_rule import validate_destination_rule
+from mesh.istio.validate_gateway import validate_gateway
+from mesh.istio.validate_peer_authentication import validate_peer_authentication
+from mesh.istio.validate_service_entry import validate_service_entry
+from mesh.istio.validate_virtual_service import validate_virtual_service
+from mesh.istio.values import mapping
+from mesh.kube.objects import Object, namespace_of
 
+__all__ = ["ISTIO_GROUPS", "SUPPORTED_KINDS", "Message", "Verdict", "review", "unsupported", "validate"]
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """`path` is the field in the object, e.g. `spec.http[0].route[1].weight`."""
+ISTIO_GROUPS = frozenset({
+    "networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io", "install.istio.io",
+})  # fmt: skip
 
-    path: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    errors: tuple[Message, ...] = field(default=())
-    warnings: tuple[Message, ...] = field(default=())
-
-    @property
-    def valid(self) -> bool:
-        return not self.errors
+_CHECKS: dict[str, Callable[[Findings, Mapping[str, Any], str], None]] = {
+    "VirtualService": validate_virtual_service,
+    "DestinationRule": validate_destination_rule,
+    "ServiceEntry": validate_service_entry,
+    "Gateway": validate_gateway,
+    "PeerAuthentication": validate_peer_authentication,
+}
+SUPPORTED_KINDS = frozenset(_CHECKS)
 
 
 def validate(obj: Object) -> Verdict:
-    """Check one object of a supported kind by itself. An unsupported Istio kind is an error that says so."""
-    raise NotImplementedError
+    """Check one object of a supported kind by itself. Another Istio kind is an error that says so."""
+    kind = str(obj.get("kind") or "")
+    group = str(obj.get("apiVersion") or "").partition("/")[0]
+    if group not in ISTIO_GROUPS:
+        return Verdict()
+    if kind not in _CHECKS:
+        return Verdict(errors=(Message("kind", f"{kind} is not supported by this mesh"),))
+    found = Findings("spec")
+    _CHECKS[kind](found, mapping(obj.get("spec")), namespace_of(obj) or "default")
+    return found.verdict()
+
+
+def review(obj: Object) -> Verdict:
+    """Istio's verdict, and an error for every field that would have no effect here."""
+    verdict = validate(obj)
+    return Verdict(errors=verdict.errors + unsupported(obj), warnings=verdict.warnings)

@@ -48,7 +48,7 @@ def circuit_breakers(policy: Policy) -> Resource:
     """Zero means unset in Istio's API."""
     pools = mapping(policy.get("connectionPool"))
     limits: Resource = {field: integer(mapping(pools.get(block)).get(key)) or UNLIMITED for field, block, key in LIMITS}
-    return {"thresholds": [{**limits, "track_remaining": True}]}
+    return {"thresholds": [limits]}
 
 
 def connect_timeout(policy: Policy, default_s: float) -> str:
