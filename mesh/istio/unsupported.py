@@ -13,7 +13,8 @@ from mesh.istio.values import items, mapping, text
 from mesh.kube.objects import Object
 
 _POLICY = (
-    "tunnel", "proxyProtocol", "retryBudget", "loadBalancer.localityLbSetting", "loadBalancer.zoneAwareLbSetting",
+    "tunnel", "proxyProtocol", "retryBudget", "loadBalancer.consistentHash",
+    "loadBalancer.localityLbSetting", "loadBalancer.zoneAwareLbSetting",
     "loadBalancer.warmup", "loadBalancer.warmupDurationSecs", "connectionPool.http.h2UpgradePolicy",
     "connectionPool.http.useClientProtocol", "connectionPool.http.http2KeepAlive",
     "connectionPool.http.maxConcurrentStreams", "outlierDetection.consecutiveErrors",

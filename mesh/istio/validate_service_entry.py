@@ -21,7 +21,8 @@ from mesh.istio.values import integer, items, mapping, text
 Spec = Mapping[str, Any]
 RESOLUTIONS = frozenset({"NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"})
 PROTOCOLS = frozenset({
-    "HTTP", "HTTPS", "GRPC", "GRPC-WEB", "GRPC_WEB", "HTTP2", "HTTP_PROXY", "MONGO", "TCP", "TLS", "UDP", "REDIS", "MYSQL",
+    "HTTP", "HTTPS", "GRPC", "GRPC-WEB", "GRPC_WEB", "HTTP2", "HTTP_PROXY",
+    "MONGO", "TCP", "TLS", "UDP", "REDIS", "MYSQL",
 })  # fmt: skip
 DYNAMIC_PROTOCOLS = frozenset({"HTTP", "HTTPS", "TLS", "GRPC", "HTTP2", "GRPC-WEB"})
 UNIX = "unix://"

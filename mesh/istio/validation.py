@@ -2,10 +2,9 @@
 
 Structure (unknown fields, wrong types) is the API server's schema's business; here meaning is checked.
 
-    validate(obj)     what Istio says of the object by itself
+    check(obj)        what Istio says of the object by itself
     unsupported(obj)  fields that are right in Istio and that this mesh does not act on (mesh.istio.unsupported)
-    review(obj)       both: what admission asks
-    cross_warnings()  what only other objects tell (mesh.istio.cross_checks)
+    validate(obj)     both: what admission asks
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from mesh.istio.validate_virtual_service import validate_virtual_service
 from mesh.istio.values import mapping
 from mesh.kube.objects import Object, namespace_of
 
-__all__ = ["ISTIO_GROUPS", "SUPPORTED_KINDS", "Message", "Verdict", "review", "unsupported", "validate"]
+__all__ = ["ISTIO_GROUPS", "SUPPORTED_KINDS", "Message", "Verdict", "check", "unsupported", "validate"]
 
 ISTIO_GROUPS = frozenset({
     "networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io", "install.istio.io",
@@ -39,7 +38,7 @@ _CHECKS: dict[str, Callable[[Findings, Mapping[str, Any], str], None]] = {
 SUPPORTED_KINDS = frozenset(_CHECKS)
 
 
-def validate(obj: Object) -> Verdict:
+def check(obj: Object) -> Verdict:
     """Check one object of a supported kind by itself. Another Istio kind is an error that says so."""
     kind = str(obj.get("kind") or "")
     group = str(obj.get("apiVersion") or "").partition("/")[0]
@@ -52,7 +51,7 @@ def validate(obj: Object) -> Verdict:
     return found.verdict()
 
 
-def review(obj: Object) -> Verdict:
+def validate(obj: Object) -> Verdict:
     """Istio's verdict, and an error for every field that would have no effect here."""
-    verdict = validate(obj)
+    verdict = check(obj)
     return Verdict(errors=verdict.errors + unsupported(obj), warnings=verdict.warnings)

@@ -9,6 +9,9 @@ from mesh.istio.values import items, text
 from mesh.translate.resources import ADS_SOURCE, Resource, config
 
 WORKLOAD_CERTIFICATE = "default"
+SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+"""Whom a server outside the mesh must be certified by when a DestinationRule names no CA."""
+
 ROOT_CERTIFICATES = "ROOTCA"
 SECRET_PREFIX = "kubernetes://"
 CA_SUFFIX = "-cacert"
@@ -118,7 +121,7 @@ def _mesh_validation(spiffe_ids: Sequence[str]) -> Resource:
 def _server_validation(spec: Mapping[str, Any], sni: str) -> Resource:
     names = [text(name) for name in items(spec.get("subjectAltNames"))] or ([sni] if sni else [])
     authority = text(spec.get("caCertificates"))
-    found: Resource = {"trusted_ca": {"filename": authority}} if authority else {"system_root_certs": {}}
+    found: Resource = {"trusted_ca": {"filename": authority or SYSTEM_ROOTS}}
     if names:
         found["match_typed_subject_alt_names"] = [
             {"san_type": "URI" if name.startswith("spiffe://") else "DNS", "matcher": {"exact": name}} for name in names
