@@ -198,7 +198,7 @@ class Session:
                 subscription.error, subscription.refused = None, frozenset()
             return
         subscription.step(Event.NACK)
-        named = frozenset(name for name in touched if name in error.message)
+        named = frozenset(name for name in touched if name in (error.path or error.message))
         subscription.error, subscription.refused = error, named or touched
 
     def _level(self, subscription: Subscription, snapshot: Snapshot) -> None:
