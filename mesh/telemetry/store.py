@@ -110,7 +110,7 @@ def to_otlp(spans: Iterable[StoredSpan]) -> Json:
 
 
 def _list(value: Mapping[str, Any], name: str, alternative: str) -> Iterator[Json]:
-    entries = value.get(name) or value.get(alternative) or ()
+    entries = value.get(name) or value.get(alternative) or []
     if not isinstance(entries, list):
         raise ValueError(f"{name}: must be a list")
     for entry in entries:

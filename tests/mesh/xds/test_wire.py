@@ -54,7 +54,7 @@ def test_only_the_type_is_required() -> None:
     "line",
     [
         b"", b"{", b"[]", b"null", b"{}", b'{"type_url": 1}', b'{"type_url":"t","resource_names_subscribe":"a"}',
-        b'{"type_url":"t","resource_names_subscribe":[1]}', b'{"type_url":"t","initial_resource_versions":[]}',
+        b'{"type_url":"t","resource_names_subscribe":[1]}', b'{"type_url":"t","initial_resource_versions":[1]}',
         b'{"type_url":"t","error_detail":"no"}', b"\xff",
     ],
 )  # fmt: skip
