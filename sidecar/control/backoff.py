@@ -1,4 +1,4 @@
-"""How long to wait before the next try: doubling, capped, with jitter, so that a thousand proxies do not return at once."""
+"""How long to wait before the next try: doubling, capped, with jitter, so that many proxies do not return at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Backoff:
 
     def failed(self) -> float:
         """The pause after one more failure, in seconds."""
-        step = min(self._max_s, self._first_s * 2 ** min(self._failures, 30))
+        step = min(self._max_s, self._first_s * float(2 ** min(self._failures, 30)))
         self._failures += 1
         return step * self._rng.uniform(0.5, 1.0)
 

@@ -1,4 +1,4 @@
-"""`python -m sidecar.control.csr FD SPIFFE_ID`: a new P-256 key into descriptor FD, a request for its certificate to stdout.
+"""`python -m sidecar.control.csr FD SPIFFE_ID`: a new P-256 key into descriptor FD, its signing request to stdout.
 
 A process of its own because cryptography costs 16 MB: it lives for a moment, the sidecar never imports it. The key goes
 into a memfd and is never on a disk, in an argument, or in a pipe.
