@@ -1,0 +1,338 @@
+"""The upstream side of an exchange: pick a host, take a connection, send, and try again where that is allowed.
+
+A request's body is kept (bounded) for as long as another attempt is possible; what was not kept is never replayed. Once
+a response head went out there are no further attempts.
+"""
+
+from __future__ import annotations
+
+from sidecar.balancing.hosts import Host
+from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
+from sidecar.exchange import local_reply
+from sidecar.exchange.cluster import Cluster
+from sidecar.exchange.http1_client import Http1Client, Reset
+from sidecar.exchange.local_reply import Reply
+from sidecar.net.addresses import Endpoint
+from sidecar.net.dispatcher import Dispatcher
+from sidecar.net.timers import NEVER
+from sidecar.protocol.http1_head import ResponseMessage
+from sidecar.protocol.http1_write import request_head
+from sidecar.protocol.message import Headers, RequestHead
+
+KEPT_BYTES_MAX = 64 * 1024
+"""Body kept for another attempt, or while waiting for a connection (linkerd2-proxy keeps as much)."""
+
+_OUTCOMES = {
+    Reset.CONNECTION_FAILURE: Outcome.CONNECT_FAILURE,
+    Reset.CONNECTION_TIMEOUT: Outcome.CONNECT_FAILURE,
+    Reset.CONNECTION_TERMINATION: Outcome.RESET,
+    Reset.PROTOCOL_ERROR: Outcome.RESET,
+}
+_REPLAYABLE = (b"GET", b"HEAD", b"OPTIONS")
+
+
+class Attempts:
+    """Base of `Exchange`, which answers the client: `_deliver`, `_reply`, `_cut`, `_arm`, `_pause_request`."""
+
+    __slots__ = (
+        "_kept",
+        "_kept_bytes",
+        "_may_retry",
+        "_replayed",
+        "_retry_counted",
+        "_tried",
+        "attempts",
+        "cluster",
+        "dispatcher",
+        "head",
+        "host",
+        "pool_waiting",
+        "request_done",
+        "responded",
+        "retry",
+        "sent_s",
+        "trailers",
+        "try_deadline_s",
+        "upgrade",
+        "upstream",
+    )
+
+    def __init__(self, dispatcher: Dispatcher, head: RequestHead) -> None:
+        self.dispatcher = dispatcher
+        self.head = head
+        self.cluster: Cluster | None = None
+        self.host: Host | None = None
+        self.upstream: Http1Client | None = None
+        self.pool_waiting = False
+        self.attempts = 0
+        self.retry: RetryRules = NO_RETRIES
+        self.request_done = False
+        self.responded = False
+        self.sent_s = 0.0
+        self.try_deadline_s = NEVER
+        self.trailers: Headers | None = None
+        self.upgrade = b""
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._may_retry = False
+        self._replayed = False
+        self._retry_counted = False
+        self._tried: tuple[Host, ...] = ()
+
+    # What the subclass does
+
+    def _deliver(self, message: ResponseMessage, body: bytes, end: bool) -> None:
+        raise NotImplementedError
+
+    def _reply(self, reply: Reply) -> None:
+        raise NotImplementedError
+
+    def _cut(self, flag: str, details: str) -> None:
+        raise NotImplementedError
+
+    def _arm(self) -> None:
+        raise NotImplementedError
+
+    def _pause_request(self, paused: bool) -> None:
+        raise NotImplementedError
+
+    def _wire_head(self, host: Host, *, chunked: bool) -> bytes:
+        return request_head(self.head, chunked=chunked, upgrade=self.upgrade)
+
+    def _destination(self) -> Endpoint | None:
+        return None
+
+    # One attempt
+
+    def _attempt(self) -> None:
+        cluster = self.cluster
+        assert cluster is not None
+        stats = cluster.stats
+        self.attempts += 1
+        host = cluster.pick(self._destination(), self._tried if self.retry.avoid_previous_hosts else ())
+        if host is None:
+            stats.none_healthy.value += 1
+            self._reply(local_reply.NO_HOST)
+            return
+        self.host = host
+        if not cluster.limits.requests.take():
+            stats.pending_overflow.value += 1
+            self.host = None
+            self._reply(local_reply.upstream_reset(Reset.OVERFLOW, "", retried=False))
+            return
+        host.active += 1
+        stats.rq_total.value += 1
+        stats.rq_active.value += 1
+        if self.request_done and self.retry.per_try_timeout_s:
+            self.try_deadline_s = self.dispatcher.time() + self.retry.per_try_timeout_s
+            self._arm()
+        taken = cluster.pool(host).take(self)
+        if taken is None:
+            self.pool_waiting = True
+        elif isinstance(taken, Http1Client):
+            self.on_connected(taken)
+        else:
+            self._release()
+            self._reply(local_reply.upstream_reset(taken, "", retried=False))
+
+    def on_connected(self, upstream: Http1Client) -> None:
+        self.pool_waiting = False
+        self.upstream = upstream
+        assert self.host is not None
+        done = self.request_done
+        chunked = not self.upgrade and self._body_is_chunked
+        self.sent_s = self.dispatcher.time()
+        head = self._wire_head(self.host, chunked=chunked)
+        upstream.send(
+            self,
+            head,
+            self.head.method,
+            end=done and not chunked and not self._kept,
+            chunked=chunked,
+            upgrade=self.upgrade,
+        )
+        if self._kept and not self.upgrade:
+            upstream.send_body(b"".join(self._kept), done, self.trailers)
+        elif done and chunked:
+            upstream.send_body(b"", True, self.trailers)
+        if not self._may_retry and not self.upgrade:
+            self._kept.clear()
+            self._kept_bytes = 0
+            self._pause_request(False)
+
+    @property
+    def _body_is_chunked(self) -> bool:
+        raise NotImplementedError
+
+    def _send_body(self, data: bytes, end: bool, trailers: Headers | None) -> None:
+        """Request body from downstream: to the upstream if there is one, and kept while it may be needed again."""
+        self.trailers = trailers
+        upstream = self.upstream
+        if upstream is not None and upstream.consumer is self:
+            upstream.send_body(data, end, trailers)
+        if upstream is None or self._may_retry:
+            if data:
+                self._kept.append(data)
+                self._kept_bytes += len(data)
+            if self._kept_bytes > KEPT_BYTES_MAX:
+                if upstream is None:
+                    self._pause_request(True)
+                else:
+                    self._may_retry = False
+                    self._kept.clear()
+                    self._kept_bytes = 0
+
+    def _release(self) -> None:
+        """The attempt is over, whatever came of it."""
+        host, cluster = self.host, self.cluster
+        self.try_deadline_s = NEVER
+        if cluster is None:
+            return
+        if self._retry_counted:
+            self._retry_counted = False
+            cluster.limits.retries.give()
+        if host is None:
+            return
+        self.host = None
+        host.active -= 1
+        cluster.limits.requests.count -= 1
+        cluster.stats.rq_active.value -= 1
+
+    def _abandon(self) -> None:
+        """Want nothing more of the upstream."""
+        upstream, self.upstream = self.upstream, None
+        if self.pool_waiting and self.host is not None and self.cluster is not None:
+            self.pool_waiting = False
+            self.cluster.pool(self.host).forget(self)
+        if upstream is not None and upstream.consumer is self:
+            upstream.abandon()
+            if self.cluster is not None:
+                self.cluster.stats.rq_tx_reset.value += 1
+        self._release()
+
+    # What comes of it (Consumer)
+
+    def on_continue(self) -> None:
+        pass
+
+    def on_response(self, message: ResponseMessage, body: bytes, end: bool) -> None:
+        host, cluster = self.host, self.cluster
+        assert host is not None
+        assert cluster is not None
+        status = message.head.status
+        if cluster.outlier is not None:
+            cluster.observe(host, status)
+        if self._may_retry and status >= 400 or self.retry.words and b"grpc-status" in message.head.headers:
+            headers = message.head.headers
+            code = headers.get(b"grpc-status")
+            if (
+                self.retry.retriable(
+                    Outcome.RESPONSE,
+                    status,
+                    grpc_status=_GRPC_CODES.get(code) if code is not None else None,
+                    ratelimited=b"x-envoy-ratelimited" in headers,
+                )
+                and self._try_again()
+            ):
+                return
+        self.try_deadline_s = NEVER
+        if end:
+            self._release()
+        self._deliver(message, body, end)
+
+    def on_reset(self, reset: Reset, detail: str) -> None:
+        upstream, self.upstream = self.upstream, None
+        self.pool_waiting = False
+        host, cluster = self.host, self.cluster
+        assert host is not None
+        assert cluster is not None
+        if reset is Reset.CONNECTION_TERMINATION or reset is Reset.PROTOCOL_ERROR:
+            cluster.stats.rq_rx_reset.value += 1
+        if self.responded:
+            self._release()
+            self._cut(local_reply.reset_flag(reset), local_reply.after_response(reset))
+            return
+        if self._was_stale(upstream, reset):
+            self._replayed = True
+            self._release()
+            self.attempts -= 1
+            self._attempt()
+            return
+        cluster.observe(host, 503)
+        outcome = _OUTCOMES.get(reset)
+        if outcome is not None and self._may_retry and self.retry.retriable(outcome) and self._try_again():
+            return
+        self._release()
+        self._reply(local_reply.upstream_reset(reset, detail, retried=self.attempts > 1))
+
+    def _was_stale(self, upstream: Http1Client | None, reset: Reset) -> bool:
+        """The server closed a kept connection just as we used it: a safe request is sent once more (RFC 9110 9.2.2)."""
+        return (
+            upstream is not None
+            and reset is Reset.CONNECTION_TERMINATION
+            and upstream.reused
+            and upstream.silent
+            and self.request_done
+            and not self._replayed
+            and not self._body_is_chunked
+            and not self.upgrade
+            and self.head.method in _REPLAYABLE
+            and b"content-length" not in self.head.headers
+        )
+
+    def _per_try_timeout(self) -> None:
+        cluster = self.cluster
+        assert cluster is not None
+        assert self.host is not None
+        cluster.stats.rq_per_try_timeout.value += 1
+        cluster.observe(self.host, 504)
+        if self._may_retry and self.retry.retriable(Outcome.PER_TRY_TIMEOUT) and self._try_again():
+            return
+        self._abandon()
+        self._reply(local_reply.PER_TRY_TIMEOUT)
+
+    # Again
+
+    def _try_again(self) -> bool:
+        """Start the next attempt after its back-off. False = no try is left, or the cluster's retries are in use."""
+        cluster = self.cluster
+        assert cluster is not None
+        retries_done = self.attempts - 1
+        if self.responded or not self._may_retry or retries_done >= self.retry.retries:
+            return False
+        again_counted = cluster.limits.retries.take()
+        if not again_counted:
+            cluster.stats.rq_retry_overflow.value += 1
+            return False
+        if self.host is not None:
+            self._tried += (self.host,)
+        self._abandon()
+        self._retry_counted = True
+        cluster.stats.rq_retry.value += 1
+        delay_s = self.retry.back_off_s(self.attempts, self._rng())
+        self.dispatcher.loop.call_later(delay_s, self._retry_now)
+        return True
+
+    def _rng(self):  # type: ignore[no-untyped-def]
+        raise NotImplementedError
+
+    @property
+    def exhausted(self) -> bool:
+        """Every retry of the policy was made."""
+        return bool(self.retry.retries) and bool(self.retry.words) and self.attempts > self.retry.retries
+
+    def _retry_now(self) -> None:
+        if self._ended:
+            return
+        self.dispatcher.begin()
+        try:
+            self._attempt()
+        finally:
+            self.dispatcher.end()
+
+    @property
+    def _ended(self) -> bool:
+        raise NotImplementedError
+
+
+_GRPC_CODES = {b"%d" % code: code for code in range(17)}

@@ -1,0 +1,323 @@
+"""One HTTP/1 connection downstream: requests out of bytes, one after the other, and responses into bytes.
+
+It knows framing, pipelining, keep-alive and half-close. What a request means is its exchange's matter, which sees only
+the `Stream` side of this class and could as well be carried by another protocol.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sidecar.exchange import local_reply
+from sidecar.net.connection import Connection
+from sidecar.protocol.http1_body import BodyReader, body_reader
+from sidecar.protocol.http1_head import Malformed, RequestMessage, find_head_end, parse_request
+from sidecar.protocol.http1_write import CONTINUE, chunk, last_chunk, response_head
+from sidecar.protocol.message import Headers, ResponseHead
+
+if TYPE_CHECKING:
+    from sidecar.exchange.manager import Manager
+    from sidecar.exchange.request import Exchange
+    from sidecar.net.listener import Accepted
+
+READ_AHEAD_BYTES_MAX = 64 * 1024
+"""Pipelined bytes kept while a request is under way."""
+_BODILESS = (204, 304)
+
+
+class Http1Server:
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_chunked",
+        "_expect_continue",
+        "_head_done",
+        "_keep_alive",
+        "_parsing",
+        "_started_s",
+        "accepted",
+        "connection",
+        "exchange",
+        "manager",
+        "method",
+        "requests",
+        "timer",
+        "tunnel",
+        "version",
+    )
+
+    def __init__(self, manager: Manager, connection: Connection, accepted: Accepted) -> None:
+        self.manager = manager
+        self.connection = connection
+        self.accepted = accepted
+        self.exchange: Exchange | None = None
+        self.requests = 0
+        self.version = 11
+        self.method = b""
+        self.tunnel = False
+        self._body: BodyReader | None = None
+        self._buffer = b""
+        self._chunked = False
+        self._head_done = False
+        self._keep_alive = True
+        self._expect_continue = False
+        self._parsing = False
+        self._started_s = 0.0
+        self.timer = connection.dispatcher.timer(self._timed_out)
+        connection.handler = self
+        manager.opened(self)
+        if manager.idle_timeout_s:
+            self.timer.start(manager.idle_timeout_s)
+
+    # Handler: what the client sends
+
+    def data_received(self, data: bytes) -> None:
+        if self.tunnel:
+            assert self.exchange is not None
+            self.exchange.on_request_data(data, False, None)
+            return
+        body = self._body
+        if body is not None:
+            self._feed(body, data)
+            return
+        buffer = self._buffer
+        self._buffer = buffer + data if buffer else data
+        if self.exchange is None:
+            self._parse()
+        elif len(self._buffer) > READ_AHEAD_BYTES_MAX:
+            self.connection.pause_reading()
+
+    def _parse(self) -> None:
+        """Take requests from the buffer until one is under way or more bytes are needed."""
+        if self._parsing:
+            return
+        self._parsing = True
+        try:
+            while self._buffer and self.exchange is None and not self.connection.closing:
+                if not self._take_head():
+                    break
+        finally:
+            self._parsing = False
+
+    def _take_head(self) -> bool:
+        manager = self.manager
+        data = self._buffer
+        if data[0] == 0x0D and not self._head_done:
+            # RFC 9112 2.2: one empty line ahead of a request line is forgiven.
+            if data[:2] == b"\r\n":
+                data = data[2:]
+            elif data == b"\r":
+                return False
+            self._head_done = True
+            self._buffer = data
+            if not data:
+                return False
+        limit = manager.head_options.head_bytes_max
+        end = find_head_end(data, limit)
+        if end == -1:
+            self._wait_for_head()
+            return False
+        message = end if isinstance(end, Malformed) else parse_request(data[:end], manager.head_options)
+        if isinstance(message, Malformed) or isinstance(end, Malformed):
+            assert isinstance(message, Malformed)
+            self._refuse(message)
+            return False
+        self._head_done = False
+        self._begin(message, data[end + 4 :])
+        return True
+
+    def _wait_for_head(self) -> None:
+        manager = self.manager
+        if manager.headers_timeout_s and not self._started_s:
+            self._started_s = self.connection.dispatcher.time()
+            self.timer.start(manager.headers_timeout_s)
+
+    def _begin(self, message: RequestMessage, rest: bytes) -> None:
+        head = message.head
+        self.requests += 1
+        self.version = head.version
+        self.method = head.method
+        self._keep_alive = message.keep_alive
+        self._expect_continue = message.expect_continue
+        self._started_s = 0.0
+        exchange = self.exchange = self.manager.exchange(self, message)
+        if message.framing == 0:
+            self._buffer = rest
+            exchange.start(True)
+            return
+        self._body = reader = body_reader(message.framing)
+        self._buffer = b""
+        exchange.start(False)
+        if message.expect_continue and self.exchange is exchange and not rest and self._expect_continue:
+            self.connection.write(CONTINUE)
+            self._expect_continue = False
+        if rest and self.exchange is exchange and self._body is reader:
+            self._feed(reader, rest)
+
+    def _feed(self, body: BodyReader, data: bytes) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        piece = body.feed(data)
+        if isinstance(piece, Malformed):
+            self._body = None
+            self._keep_alive = False
+            exchange.on_malformed(piece)
+            return
+        if piece.done:
+            self._body = None
+            self._buffer = piece.rest
+        if piece.body or piece.done:
+            exchange.on_request_data(piece.body, piece.done, piece.trailers)
+
+    def eof_received(self) -> None:
+        """Half-close: a client that sent its whole request still gets its answer (RFC 9112 9.6)."""
+        self._keep_alive = False
+        exchange = self.exchange
+        if exchange is None:
+            self.close()
+        elif self.tunnel:
+            exchange.on_request_data(b"", True, None)
+        elif self._body is not None:
+            self.connection_lost("")
+
+    def connection_lost(self, reason: str) -> None:
+        exchange, self.exchange = self.exchange, None
+        self.timer.stop()
+        self.manager.closed(self)
+        self.connection.abort()
+        if exchange is not None:
+            exchange.on_downstream_lost()
+
+    def writing_paused(self) -> None:
+        if self.exchange is not None:
+            self.exchange.on_response_paused(True)
+
+    def writing_resumed(self) -> None:
+        if self.exchange is not None:
+            self.exchange.on_response_paused(False)
+
+    # Stream: what the exchange sends
+
+    def respond(self, head: ResponseHead, body: bytes, end: bool) -> None:
+        """The response head, with what there is of the body."""
+        headers = head.headers
+        status = head.status
+        bodiless = self.method == b"HEAD" or status in _BODILESS
+        self._chunked = False
+        self._expect_continue = False
+        if not bodiless and b"content-length" not in headers:
+            if end:
+                headers.append(b"content-length", b"%d" % len(body))
+            elif self.version == 11:
+                self._chunked = True
+            else:
+                self._keep_alive = False
+        if self._body is not None or self.manager.draining:
+            self._keep_alive = False  # an unread request body would be taken for the next request
+        close = not self._keep_alive
+        wire = response_head(head, chunked=self._chunked, close=close)
+        if not body or bodiless:
+            self.connection.write(wire)
+        elif self._chunked:
+            self.connection.write(b"%s%x\r\n%s\r\n" % (wire, len(body), body))
+        else:
+            self.connection.write(wire + body if len(body) < 4096 else wire)
+            if len(body) >= 4096:
+                self.connection.write(body)
+        if end:
+            self.finish()
+
+    def respond_upgrade(self, head: ResponseHead, upgrade: bytes) -> None:
+        """101: from here on bytes go through as they are."""
+        self.tunnel = True
+        self._keep_alive = False
+        self.connection.write(response_head(head, chunked=False, close=False, upgrade=upgrade))
+        rest, self._buffer = self._buffer, b""
+        if rest and self.exchange is not None:
+            self.exchange.on_request_data(rest, False, None)
+
+    def send_body(self, data: bytes, end: bool, trailers: Headers | None = None) -> None:
+        if self._chunked and not self.tunnel:
+            if data:
+                self.connection.write(chunk(data))
+            if end:
+                self.connection.write(last_chunk(trailers))
+        elif data:
+            self.connection.write(data)
+        if not end:
+            return
+        if self.tunnel:
+            self.connection.write_eof()
+        else:
+            self.finish()
+
+    def send_continue(self) -> None:
+        if self._expect_continue:
+            self._expect_continue = False
+            self.connection.write(CONTINUE)
+
+    def finish(self) -> None:
+        """The response is complete: on to the next request, or an end."""
+        self.exchange = None
+        manager = self.manager
+        if not self._keep_alive or self._body is not None or manager.draining:
+            # Unread input would turn our close into a reset and might destroy the answer.
+            self.close(linger=self._body is not None or bool(self._buffer))
+            return
+        if manager.idle_timeout_s:
+            self.timer.start(manager.idle_timeout_s)
+        else:
+            self.timer.stop()
+        connection = self.connection
+        if self._buffer:
+            connection.dispatcher.loop.call_soon(self._parse_later) if not self._parsing else None
+        connection.resume_reading()
+
+    def _parse_later(self) -> None:
+        dispatcher = self.connection.dispatcher
+        dispatcher.begin()
+        try:
+            self._parse()
+        finally:
+            dispatcher.end()
+
+    def cut(self) -> None:
+        """The response cannot be completed: the client must see a failure, never a clean end."""
+        self.exchange = None
+        self.timer.stop()
+        self.manager.closed(self)
+        self.connection.abort(reset=True)
+
+    def close(self, *, linger: bool = False) -> None:
+        self.timer.stop()
+        self.manager.closed(self)
+        self.connection.close(linger=linger)
+
+    def _refuse(self, problem: Malformed) -> None:
+        """A head that cannot be read: answer and close, nothing after it can be trusted."""
+        self._keep_alive = False
+        self.version = 11
+        self.method = b""
+        self._buffer = b""
+        self.manager.refused(self, problem)
+
+    def _timed_out(self) -> None:
+        dispatcher = self.connection.dispatcher
+        dispatcher.begin()
+        try:
+            if self.exchange is not None:
+                self.exchange.on_timer()
+            elif self._started_s:
+                self._keep_alive = False
+                self.manager.reply_without_request(self, local_reply.HEADERS_TIMEOUT)
+            else:
+                self.manager.stats.cx_idle_timeout.value += 1
+                self.close()
+        finally:
+            dispatcher.end()
+
+    def drain(self) -> None:
+        """Idle: close now. Busy: after this response."""
+        self._keep_alive = False
+        if self.exchange is None:
+            self.close(linger=True)

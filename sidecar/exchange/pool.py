@@ -1,0 +1,184 @@
+"""The connections to one endpoint: idle ones are used last in, first out, so that the others grow old and are closed.
+
+A request takes an idle connection at once, or waits for one that is being opened. Openings and waits are bounded by the
+cluster's circuit breakers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sidecar.balancing.limits import Limits
+from sidecar.exchange.cluster_stats import ClusterStats
+from sidecar.exchange.http1_client import Consumer, Http1Client, Reset
+from sidecar.net.connection import Connection
+from sidecar.net.dial import Dial, Dialled, Failed, Plan
+from sidecar.net.dispatcher import Dispatcher
+
+IDLE_S = 3600.0
+"""Envoy's default idle timeout of pooled connections."""
+IDLE_CONNECTIONS_MAX = 256
+"""Idle connections kept to one endpoint."""
+
+
+class Pool:
+    __slots__ = (
+        "_dials",
+        "_dispatcher",
+        "_idle",
+        "_idle_s",
+        "_limits",
+        "_pending",
+        "_requests_max",
+        "_stats",
+        "_timer",
+        "closed",
+        "connections",
+        "plan",
+    )
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        plan: Plan,
+        *,
+        limits: Limits,
+        stats: ClusterStats,
+        idle_s: float = IDLE_S,
+        requests_max: int = 0,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self.plan = plan
+        self._limits = limits
+        self._stats = stats
+        self._idle_s = idle_s
+        self._requests_max = requests_max
+        """Requests of one connection; 0 = any number."""
+        self._idle: list[Http1Client] = []
+        self._pending: deque[Consumer] = deque()
+        self._dials: set[Dial] = set()
+        self._timer = dispatcher.timer(self._close_old)
+        self.connections: set[Http1Client] = set()
+        self.closed = False
+
+    def take(self, consumer: Consumer) -> Http1Client | Reset | None:
+        """An idle connection; OVERFLOW; or None: `on_connected` or `on_reset` of the consumer follows."""
+        if self._idle:
+            return self._idle.pop()
+        if not self._limits.pending.take():
+            self._stats.pending_overflow.value += 1
+            return Reset.OVERFLOW
+        if self._limits.connections.take():
+            self._pending.append(consumer)
+            self._open()
+            return None
+        self._stats.cx_overflow.value += 1
+        if not self.connections and not self._dials:
+            # Envoy lets an endpoint without any connection have one, or its requests would wait for ever.
+            self._limits.connections.count += 1
+            self._pending.append(consumer)
+            self._open()
+            return None
+        self._pending.append(consumer)
+        return None
+
+    def forget(self, consumer: Consumer) -> None:
+        """The consumer waits no longer."""
+        try:
+            self._pending.remove(consumer)
+        except ValueError:
+            return
+        self._limits.pending.give()
+
+    def _open(self) -> None:
+        def done(outcome: Dialled | Failed) -> None:
+            self._dials.discard(dial)
+            self._dialled(outcome)
+
+        self._stats.cx_total.value += 1
+        dial = Dial(self._dispatcher, self.plan, done)
+        self._dials.add(dial)
+        dial.start()
+
+    def _dialled(self, outcome: Dialled | Failed) -> None:
+        self._dispatcher.begin()
+        try:
+            if isinstance(outcome, Failed):
+                self._limits.connections.give()
+                self._stats.cx_connect_fail.value += 1
+                if outcome.timeout:
+                    self._stats.cx_connect_timeout.value += 1
+                if self._pending:
+                    self._limits.pending.give()
+                    reset = Reset.CONNECTION_TIMEOUT if outcome.timeout else Reset.CONNECTION_FAILURE
+                    self._pending.popleft().on_reset(reset, outcome.reason)
+                self._open_for_pending()
+                return
+            self._stats.cx_active.value += 1
+            upstream = Http1Client(self, Connection(self._dispatcher, outcome.sock))
+            self.connections.add(upstream)
+            self.idle(upstream)
+        finally:
+            self._dispatcher.end()
+
+    def idle(self, upstream: Http1Client) -> None:
+        """`upstream` is free: for who waits longest, else to be kept."""
+        worn_out = bool(self._requests_max) and upstream.requests >= self._requests_max
+        if self._pending and not worn_out:
+            self._limits.pending.give()
+            self._pending.popleft().on_connected(upstream)
+            return
+        if self.closed or worn_out or len(self._idle) >= IDLE_CONNECTIONS_MAX:
+            self.gone(upstream)
+            upstream.connection.close()
+            return
+        self._idle.append(upstream)
+        upstream.idle_since_s = now = self._dispatcher.time()
+        timer = self._timer
+        if timer.deadline_s > now + self._idle_s and self._idle_s:
+            timer.start(self._idle_s)
+
+    def gone(self, upstream: Http1Client) -> None:
+        """`upstream` cannot be used again; its owner closes it. May be told twice."""
+        if upstream not in self.connections:
+            return
+        self.connections.discard(upstream)
+        self._limits.connections.give()
+        self._stats.cx_active.value -= 1
+        if upstream in self._idle:
+            self._idle.remove(upstream)
+        self._open_for_pending()
+
+    def _open_for_pending(self) -> None:
+        if self._pending and not self._dials and self._limits.connections.take():
+            self._open()
+
+    def _close_old(self) -> None:
+        limit = self._dispatcher.time() - self._idle_s
+        for upstream in [one for one in self._idle if one.idle_since_s <= limit]:
+            self.gone(upstream)
+            upstream.connection.close()
+        if self._idle:
+            self._timer.start(max(self._idle[0].idle_since_s - limit, 0.0))
+
+    def close(self) -> None:
+        """Take no more; what is under way ends by itself."""
+        self.closed = True
+        self._timer.stop()
+        for upstream in list(self._idle):
+            self.gone(upstream)
+            upstream.connection.close()
+
+    def abort(self) -> None:
+        """End everything now."""
+        self.close()
+        for dial in list(self._dials):
+            dial.cancel()
+        for upstream in list(self.connections):
+            upstream.connection_lost("local close")
+
+    def __repr__(self) -> str:
+        return (
+            f"<Pool {self.plan.target} connections={len(self.connections)} idle={len(self._idle)}"
+            f" pending={len(self._pending)} opening={len(self._dials)}>"
+        )

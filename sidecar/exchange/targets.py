@@ -1,0 +1,120 @@
+"""From an endpoint's configuration to the plan of dialling it: address, transport socket, PROXY header, pod.
+
+Envoy's rules: the first of `transport_socket_matches` whose labels are all in the endpoint's metadata wins, else the
+cluster's own transport socket. For a pipe, `envoy.filters.listener.original_dst` says which address it stands for.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sidecar.config.cluster import Cluster
+from sidecar.config.core import Address, Metadata, SocketAddress
+from sidecar.config.tls import UpstreamTlsContext
+from sidecar.config.transport_socket import ProxyProtocolUpstreamTransport
+from sidecar.net.addresses import Endpoint
+from sidecar.net.dial import ClientTls, Plan
+from sidecar.net.sandbox import Shim
+from sidecar.net.secrets import SecretStore
+from sidecar.net.tls import PathResolver, TlsContext
+from sidecar.protocol import proxy_v2
+from sidecar.protocol.numbers import port
+
+MATCH_METADATA = "envoy.transport_socket_match"
+ORIGINAL_DST_METADATA = "envoy.filters.listener.original_dst"
+
+
+class Transports:
+    """The transport sockets of one cluster, their TLS contexts made once."""
+
+    def __init__(
+        self,
+        config: Cluster,
+        *,
+        secrets: SecretStore,
+        shim: Callable[[str], Shim],
+        own_address: str,
+        resolve: PathResolver,
+    ) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._shim = shim
+        self._own_address = own_address
+        """Source of PROXY headers: this workload's address; "" = unknown."""
+        self._resolve = resolve
+        self._contexts: dict[int, ClientTls] = {}
+
+    def plan(self, address: Address, metadata: Metadata | None) -> Plan:
+        target = endpoint(address)
+        labels = metadata.of(MATCH_METADATA) if metadata is not None else {}
+        socket = self._socket(labels)
+        prologue = b""
+        if isinstance(socket, ProxyProtocolUpstreamTransport):
+            prologue = self._proxy_header(target, metadata)
+            socket = socket.transport_socket.typed_config
+        tls = self._tls(socket) if isinstance(socket, UpstreamTlsContext) else None
+        source, shim = None, None
+        bind = self._config.upstream_bind_config
+        if bind is not None and bind.source_address is not None:
+            namespace = bind.source_address.network_namespace_filepath
+            shim = self._shim(namespace) if namespace else None
+            source = Endpoint(bind.source_address.address, bind.source_address.port_value)
+        return Plan(
+            target,
+            connect_timeout_s=self._config.connect_timeout,
+            prologue=prologue,
+            tls=tls,
+            shim=shim,
+            source=None if target.is_pipe else source,
+        )
+
+    def passthrough(self, target: Endpoint) -> Plan:
+        """To where the client wanted to go, by the cluster's own transport socket."""
+        address = Address(socket_address=SocketAddress(address=target.host, port_value=target.port))
+        return self.plan(address, None)
+
+    def _socket(self, labels: Mapping[str, Any]) -> Any:
+        for one in self._config.transport_socket_matches:
+            if all(labels.get(key) == value for key, value in one.match.items()):
+                return one.transport_socket.typed_config
+        own = self._config.transport_socket
+        return own.typed_config if own is not None else None
+
+    def _proxy_header(self, target: Endpoint, metadata: Metadata | None) -> bytes:
+        destination = original_destination(metadata) or target
+        source = self._own_address or "127.0.0.1"
+        if ":" in destination.host and ":" not in source:
+            source = f"::ffff:{source}"
+        return proxy_v2.encode((source, 0), destination)
+
+    def _tls(self, config: UpstreamTlsContext) -> ClientTls:
+        found = self._contexts.get(id(config))
+        if found is None:
+            context = TlsContext(config, self._secrets, resolve=self._resolve)
+            built: Callable[[], ssl.SSLContext | None] = context
+            found = self._contexts[id(config)] = ClientTls(built, config.sni, context.verify)
+        return found
+
+
+def endpoint(address: Address) -> Endpoint:
+    if address.pipe is not None:
+        return Endpoint(address.pipe.path)
+    assert address.socket_address is not None, "configuration requires one of the two"
+    return Endpoint(address.socket_address.address, address.socket_address.port_value)
+
+
+def original_destination(metadata: Metadata | None) -> Endpoint | None:
+    """The IP address and port that a pipe stands for; None = the endpoint does not say."""
+    if metadata is None:
+        return None
+    text = metadata.of(ORIGINAL_DST_METADATA).get("local")
+    return parse_endpoint(text) if isinstance(text, str) else None
+
+
+def parse_endpoint(text: str) -> Endpoint | None:
+    """`ip:port` or `[ip]:port`."""
+    host, _, number = text.rpartition(":")
+    value = port(number.encode())
+    return Endpoint(host.removeprefix("[").removesuffix("]"), value) if host and value is not None else None

@@ -1,0 +1,391 @@
+"""HTTP/1.x heads, strictly: one wrong byte is an answer, never a guess.
+
+What is accepted is the strictest reading of RFC 9110 and RFC 9112 that breaks no real client: no bare LF, no folding, no
+blanks around names, one Host, one framing. Where Envoy's configuration leaves a choice, `HeadOptions` has it.
+
+Most header lines of a connection repeat from request to request, so a validated line is remembered (bounded) and costs
+one dictionary look-up the next time. Hop-by-hop fields are taken out here: what they mean is in the message.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sidecar.protocol.message import Field, Headers, RequestHead, ResponseHead, field
+from sidecar.protocol.numbers import decimal, port
+
+HEAD_BYTES_MAX = 60 * 1024
+"""Envoy's max_request_headers_kb."""
+RESPONSE_HEAD_BYTES_MAX = 80 * 1024
+"""Envoy's limit for HTTP/1 responses."""
+FIELDS_MAX = 100
+LINES_REMEMBERED_MAX = 1024
+LINE_REMEMBERED_BYTES_MAX = 256
+"""Longer lines (cookies, tokens) differ too often to be worth their memory."""
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\Z")
+# Possessive runs: each byte is looked at once, whatever the peer sends.
+_LINE = re.compile(
+    rb"(" + _TOKEN + rb"):[ \t]*+((?:[\x21-\x7e\x80-\xff]++|[ \t]++(?=[\x21-\x7e\x80-\xff]))*+)[ \t]*+\Z"
+)
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)(?::([0-9]*))?\Z")
+_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)\Z", re.DOTALL)
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
+
+_SPECIAL_REQUEST = frozenset(
+    (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"keep-alive",
+     b"proxy-connection", b"http2-settings", b"trailer")
+)  # fmt: skip
+_SPECIAL_RESPONSE = frozenset(
+    (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection")
+)
+_HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
+_NEVER_NOMINATED = frozenset(
+    (b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"set-cookie", b"x-forwarded-for",
+     b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-client-cert", b"x-request-id", b"x-envoy-original-path",
+     b"x-envoy-external-address", b"x-envoy-peer-metadata", b"x-envoy-peer-metadata-id")
+)  # fmt: skip
+"""A client must not make us drop these by naming them in Connection (Envoy: connection_header_rejected)."""
+_FORBIDDEN_TRAILERS = frozenset(
+    (b"content-length", b"transfer-encoding", b"host", b"te", b"connection", b"trailer", b"upgrade", b"keep-alive",
+     b"authorization", b"content-type", b"content-encoding", b"content-range", b"set-cookie", b"cookie")
+)  # fmt: skip
+
+
+class Malformed(NamedTuple):
+    """What to answer: an HTTP status and Envoy's word for %RESPONSE_CODE_DETAILS%."""
+
+    status: int
+    details: str
+
+
+class HeadOptions(NamedTuple):
+    accept_http_10: bool = False
+    default_host: bytes = b""
+    """Authority of HTTP/1.0 requests that have none."""
+    strict_escapes: bool = False
+    """Refuse `%zz` and `%00` in the path: on where paths are normalised."""
+    underscores: str = "ALLOW"
+    """ALLOW, REJECT_REQUEST or DROP_HEADER for names with `_`."""
+    scheme: bytes = b"http"
+    head_bytes_max: int = HEAD_BYTES_MAX
+    fields_max: int = FIELDS_MAX
+
+
+class RequestMessage:
+    """A request head and what its hop-by-hop fields meant."""
+
+    __slots__ = ("expect_continue", "framing", "head", "keep_alive", "upgrade")
+
+    def __init__(self, head: RequestHead, framing: int, keep_alive: bool) -> None:
+        self.head = head
+        self.framing = framing
+        """Bytes of the body, or `CHUNKED`."""
+        self.keep_alive = keep_alive
+        self.expect_continue = False
+        self.upgrade = b""
+        """Lower-case protocol of an Upgrade the client asked for; h2c is never among them."""
+
+
+class ResponseMessage:
+    __slots__ = ("framing", "head", "keep_alive", "upgrade")
+
+    def __init__(self, head: ResponseHead, framing: int, keep_alive: bool) -> None:
+        self.head = head
+        self.framing = framing
+        """Bytes of the body, `CHUNKED` or `UNTIL_CLOSE`."""
+        self.keep_alive = keep_alive
+        self.upgrade = b""
+
+
+_remembered: dict[bytes, Field] = {}
+_hosts: set[bytes] = set()
+
+
+def parse_line(line: bytes) -> Field | None:
+    """One header line without its CRLF. None = malformed."""
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    item = field(found[1], found[2])
+    if len(line) <= LINE_REMEMBERED_BYTES_MAX:
+        if len(_remembered) >= LINES_REMEMBERED_MAX:
+            _remembered.clear()
+        _remembered[line] = item
+    return item
+
+
+def parse_fields(lines: list[bytes], fields_max: int) -> list[Field] | Malformed:
+    recall = _remembered.get
+    fields = [recall(line) for line in lines]
+    if len(fields) > fields_max:
+        return Malformed(431, "http1.too_many_headers")
+    if None in fields:
+        for place, known in enumerate(fields):
+            if known is None:
+                item = parse_line(lines[place])
+                if item is None:
+                    return Malformed(400, "http1.codec_error")
+                fields[place] = item
+    return fields  # type: ignore[return-value]  # no None is left
+
+
+def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malformed:
+    """`block` is the head without its final empty line: request line, then fields."""
+    lines = block.split(b"\r\n")
+    found = _REQUEST_LINE.match(lines[0])
+    if found is None:
+        return _bad_request_line(lines[0])
+    method, target, major, minor = found.groups()
+    if major != b"1":
+        return Malformed(505, "http1.codec_error")
+    version = 10 if minor == b"0" else 11
+    if version == 10 and not options.accept_http_10:
+        return Malformed(426, "low_version")
+    del lines[0]
+    fields = parse_fields(lines, options.fields_max - 1)
+    if isinstance(fields, Malformed):
+        return fields
+    host: bytes | None = None
+    if fields and fields[0][1] == b"host":
+        host = fields[0][2]
+        del fields[0]
+    headers = Headers.of(fields)
+    index = headers.index()
+    if b"host" in index:
+        if host is not None or len(headers.get_all(b"host")) > 1:
+            return Malformed(400, "http1.codec_error")
+        host = index[b"host"]
+        headers.remove(b"host")
+    if options.underscores != "ALLOW" and (refused := _underscores(headers, options)) is not None:
+        return refused
+    head = RequestHead(method, target, authority=host or b"", scheme=options.scheme, version=version, headers=headers)
+    refused = _target(head, host, options)
+    if refused is not None:
+        return refused
+    if _SPECIAL_REQUEST.isdisjoint(index):
+        if method == b"POST" or method == b"PUT" or method == b"PATCH":
+            headers.append(b"content-length", b"0")
+        return RequestMessage(head, 0, version == 11)
+    return _special(head)
+
+
+def _bad_request_line(line: bytes) -> Malformed:
+    if len(line) >= HEAD_BYTES_MAX:
+        return Malformed(414, "http1.uri_too_long")
+    return Malformed(400, "http1.codec_error")
+
+
+def _underscores(headers: Headers, options: HeadOptions) -> Malformed | None:
+    for name in [item[1] for item in headers.fields if b"_" in item[1]]:
+        if options.underscores == "REJECT_REQUEST":
+            return Malformed(400, "http1.unexpected_underscore")
+        headers.remove(name)
+    return None
+
+
+def _target(head: RequestHead, host: bytes | None, options: HeadOptions) -> Malformed | None:
+    """Put the four target forms (RFC 9112 3.2) into authority and path."""
+    path = head.path
+    if path[0] != 0x2F:
+        refused = _other_form(head, options)
+        if refused is not None:
+            return refused
+    elif host is None:
+        if head.version == 11 or not options.default_host:
+            return Malformed(400, "missing_host_header")
+        head.authority = options.default_host
+    if head.authority not in _hosts and not _host_is_valid(head.authority):
+        return Malformed(400, "http1.codec_error")
+    if host is not None and host != head.authority and host and not _host_is_valid(host):
+        return Malformed(400, "http1.codec_error")
+    if b"%" in path and options.strict_escapes and _BAD_ESCAPE.search(path) is not None:
+        return Malformed(400, "path_normalization_failed")
+    return None
+
+
+def _other_form(head: RequestHead, options: HeadOptions) -> Malformed | None:
+    """absolute-form: the URI wins over Host (RFC 9112 3.2.2); asterisk-form; authority-form of CONNECT."""
+    if head.method == b"CONNECT":
+        head.authority = head.path
+        return None
+    if head.path == b"*":
+        if head.method != b"OPTIONS":
+            return Malformed(400, "http1.codec_error")
+        return None if head.authority else Malformed(400, "missing_host_header")
+    found = _ABSOLUTE.match(head.path)
+    if found is None or not found[2]:
+        return Malformed(400, "http1.codec_error")
+    scheme = found[1].lower()
+    if scheme not in (b"http", b"https"):
+        return Malformed(400, "http1.codec_error")
+    if scheme == b"https" and options.scheme != b"https":
+        return Malformed(403, "http1.scheme_mismatch")
+    head.authority = found[2]
+    rest = found[3]
+    head.path = rest if rest[:1] == b"/" else b"/" + rest
+    return None
+
+
+def _host_is_valid(host: bytes) -> bool:
+    found = _HOST.match(host)
+    if found is None or (found[1] and port(found[1]) is None):
+        return False
+    if len(_hosts) >= LINES_REMEMBERED_MAX:
+        _hosts.clear()
+    _hosts.add(host)
+    return True
+
+
+def _special(head: RequestHead) -> RequestMessage | Malformed:
+    headers = head.headers
+    index = headers.index()
+    framing = request_framing(head)
+    if isinstance(framing, Malformed):
+        return framing
+    message = RequestMessage(head, framing, head.version == 11)
+    if b"expect" in index:
+        if index[b"expect"].lower() != b"100-continue":
+            return Malformed(417, "http1.unknown_expectation")
+        message.expect_continue = framing != 0 and head.version == 11
+        headers.remove(b"expect")
+    upgrade = headers.get(b"upgrade")
+    trailers = b"trailers" in tokens(headers.get(b"te"))
+    connection = tokens(headers.get(b"connection"))
+    refused = _hop_by_hop(headers, connection)
+    if refused is not None:
+        return refused
+    if b"close" in connection:
+        message.keep_alive = False
+    elif head.version == 10:
+        message.keep_alive = b"keep-alive" in connection
+    if b"upgrade" in connection and upgrade:
+        # h2c by Upgrade would let a client speak past us (h2c smuggling): served as HTTP/1.1.
+        wanted = [word for word in tokens(upgrade) if word != b"h2c"]
+        message.upgrade = wanted[0] if wanted else b""
+    headers.remove(b"http2-settings")
+    headers.remove(b"te")
+    if trailers:
+        headers.append(b"te", b"trailers")
+    if framing == 0 and head.method in (b"POST", b"PUT", b"PATCH") and b"content-length" not in headers:
+        headers.append(b"content-length", b"0")
+    return message
+
+
+def _hop_by_hop(headers: Headers, connection: list[bytes]) -> Malformed | None:
+    for name in connection:
+        if name in _NEVER_NOMINATED:
+            return Malformed(400, "connection_header_rejected")
+        if name not in (b"close", b"te", b"trailers"):
+            headers.remove(name)
+    for name in _HOP_BY_HOP:
+        headers.remove(name)
+    return None
+
+
+def request_framing(head: RequestHead) -> int | Malformed:
+    """RFC 9112 6: one Content-Length of digits, or exactly `chunked`, never both."""
+    headers = head.headers
+    coding = headers.get(b"transfer-encoding")
+    length = headers.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            return Malformed(400, "http1.content_length_and_chunked_not_allowed")
+        if head.version == 10:
+            return Malformed(400, "http1.invalid_transfer_encoding")
+        if coding.lower() != b"chunked":
+            return Malformed(501, "http1.invalid_transfer_encoding")
+        return CHUNKED
+    if length is None:
+        return 0
+    value = decimal(length)
+    return Malformed(400, "http1.codec_error") if value is None else value
+
+
+def tokens(value: bytes | None) -> list[bytes]:
+    """A comma-separated list in lower case, without blanks and empty members."""
+    if not value:
+        return []
+    return [word for word in value.lower().replace(b" ", b"").replace(b"\t", b"").split(b",") if word]
+
+
+def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malformed:
+    """`method` of the request decides whether a body follows (RFC 9112 6.3). Malformed = 502, do not reuse."""
+    lines = block.split(b"\r\n")
+    found = _STATUS_LINE.match(lines[0])
+    if found is None:
+        return Malformed(502, "protocol_error")
+    version = 11 if found[1] == b"1" else 10
+    status = decimal(found[2])
+    assert status is not None, "three digits"
+    del lines[0]
+    fields = parse_fields(lines, FIELDS_MAX)
+    if isinstance(fields, Malformed):
+        return Malformed(502, "protocol_error")
+    headers = Headers.of(fields)
+    head = ResponseHead(status, found[3] or b"", headers=headers, version=version)
+    index = headers.index()
+    keep_alive = version == 11
+    upgrade = b""
+    if b"transfer-encoding" in index and b"content-length" in index:
+        return Malformed(502, "protocol_error")
+    coding = index.get(b"transfer-encoding")
+    if coding is not None and (coding.lower() != b"chunked" or version == 10):
+        return Malformed(502, "protocol_error")
+    length_text = index.get(b"content-length")
+    length = None if length_text is None else decimal(length_text)
+    if length_text is not None and length is None:
+        return Malformed(502, "protocol_error")
+    if b"connection" in index or not _SPECIAL_RESPONSE.isdisjoint(index):
+        connection = tokens(index.get(b"connection"))
+        keep_alive = b"close" not in connection and (version == 11 or b"keep-alive" in connection)
+        upgrade = (index.get(b"upgrade") or b"").lower() if b"upgrade" in connection else b""
+        for name in connection:
+            if name not in _NEVER_NOMINATED and name != b"close":
+                headers.remove(name)
+        for name in _HOP_BY_HOP:
+            headers.remove(name)
+    message = ResponseMessage(head, response_framing(status, method, coding, length), keep_alive)
+    message.upgrade = upgrade
+    if message.framing == UNTIL_CLOSE:
+        message.keep_alive = False
+    return message
+
+
+def response_framing(status: int, method: bytes, coding: bytes | None, length: int | None) -> int:
+    if method == b"HEAD" or status < 200 or status == 204 or status == 304:
+        return 0
+    if coding is not None:
+        return CHUNKED
+    return UNTIL_CLOSE if length is None else length
+
+
+def parse_trailers(lines: list[bytes]) -> Headers | Malformed:
+    """Trailer fields; those that would change framing or routing after the fact are dropped (RFC 9110 6.5.1)."""
+    fields = parse_fields(lines, FIELDS_MAX)
+    if isinstance(fields, Malformed):
+        return fields
+    return Headers.of([item for item in fields if item[1] not in _FORBIDDEN_TRAILERS])
+
+
+_HEAD_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n|\x00|\r(?=[^\n])")
+
+
+def find_head_end(data: bytes, limit: int) -> int | Malformed:
+    """Where the empty line begins in `data`; -1 = more bytes are needed. Refuses early what cannot become a head."""
+    end = data.find(_HEAD_END)
+    if 0 <= end <= limit:
+        return end
+    if end > limit or len(data) > limit:
+        line_end = data.find(b"\r\n")
+        return Malformed(414 if line_end < 0 or line_end > limit else 431, "http1.headers_too_large")
+    if _BARE_LF.search(data) is not None:
+        return Malformed(400, "http1.codec_error")
+    return -1
