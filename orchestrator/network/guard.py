@@ -11,7 +11,7 @@ import errno
 import socket
 from ipaddress import IPv4Address
 
-from orchestrator.network.ipam import EXTERNAL_NETWORK, POD_NETWORK, SERVICE_NETWORK
+from orchestrator.network.ranges import EXTERNAL_NETWORK, POD_NETWORK, SERVICE_NETWORK
 
 
 def refuses(address: str) -> str:

@@ -9,7 +9,6 @@ Verbs over `shim.sock` are one method each (`_VERBS`); `watch` turns the connect
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import selectors
@@ -27,13 +26,12 @@ import msgspec
 from orchestrator.runtimes import container, wire
 from orchestrator.runtimes.base import LOG_BYTES_MAX, ContainerSpec, ContainerState, RuntimeFailure
 from orchestrator.runtimes.container import Namespaces, Pipes, Surroundings
+from orchestrator.runtimes.executions import Executions
 from orchestrator.runtimes.logs import LogFile
 
 CONNECTIONS_MAX = 64
 HOOKS_MAX = 64
 READ_BYTES = 64 << 10
-EXEC_OUTPUT_BYTES_MAX = 16 << 10
-EXECUTIONS_MAX = 32
 ATTEMPTS_KEPT = 2
 DRAIN_READS_MAX = 64
 """After a container's end its pipes are read this often at most: a stray process may hold and fill them."""
@@ -54,17 +52,6 @@ class Attempt:
     log: LogFile | None = None
 
 
-@dataclass(slots=True)
-class Execution:
-    """A command under way, and who waits for it."""
-
-    connection: socket.socket
-    deadline: float
-    pipe: int
-    output: bytearray = field(default_factory=bytearray)
-    timed_out: bool = False
-
-
 class Shim:
     """`listener` is the socket of the verbs; `log_directory` an open directory; `allowed` the uids of its users."""
 
@@ -79,7 +66,7 @@ class Shim:
         self._description = description
         self._selector = selectors.DefaultSelector()
         self._attempts: dict[str, list[Attempt]] = {}
-        self._executions: dict[int, Execution] = {}
+        self._executions = Executions(self._selector)
         self._hooks: dict[tuple[str, int, str], socket.socket] = {}
         self._watchers: set[socket.socket] = set()
         self._connections: set[socket.socket] = set()
@@ -101,7 +88,7 @@ class Shim:
                     key.data()
                 except Exception:
                     sys.stderr.write(traceback.format_exc())
-            self._expire()
+            self._executions.expire(time.monotonic())
 
     def _accept(self) -> None:
         try:
@@ -249,35 +236,17 @@ class Shim:
         attempt = self._running(message["name"])
         if attempt is None:
             raise RuntimeFailure("NotRunning", f"container {message['name']} is not running")
-        if len(self._executions) >= EXECUTIONS_MAX:
-            raise RuntimeFailure("TooManyExecs", f"at most {EXECUTIONS_MAX} commands at once in a pod")
-        out, out_write = os.pipe2(os.O_CLOEXEC)
-        try:
-            pipes = Pipes(out_write, out_write)
-            argv = [str(word) for word in message["argv"]]
-            pid = container.execute(attempt.spec, self._around, attempt.namespaces, argv=argv, pipes=pipes)
-        except BaseException:
-            os.close(out)
-            raise
-        finally:
-            os.close(out_write)
-        os.set_blocking(out, False)
-        execution = Execution(connection, time.monotonic() + float(message["timeout_s"]), out)
-        self._executions[pid] = execution
-        self._selector.register(out, selectors.EVENT_READ, lambda: self._collect(execution))
-        return None
+        argv = [str(word) for word in message["argv"]]
 
-    def _collect(self, execution: Execution) -> bool:
-        try:
-            data = os.read(execution.pipe, READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(execution.pipe)
-            return False
-        execution.output += data[: EXEC_OUTPUT_BYTES_MAX - len(execution.output)]
-        return True
+        def launch(pipes: Pipes) -> int:
+            return container.execute(attempt.spec, self._around, attempt.namespaces, argv=argv, pipes=pipes)
+
+        def reply(answer: wire.Message) -> None:
+            if connection in self._connections:
+                self._reply(connection, answer)
+
+        self._executions.start(launch, reply, timeout_s=float(message["timeout_s"]))
+        return None
 
     def _open_log(self, message: wire.Message, _: list[int], connection: socket.socket) -> Answer:
         """A pipe that ends in a log file, for a process outside the pod."""
@@ -331,9 +300,7 @@ class Shim:
     def _ended(self, pid: int, status: int) -> None:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = 128 + number if number else os.WEXITSTATUS(status)
-        execution = self._executions.pop(pid, None)
-        if execution is not None:
-            self._finish(execution, code)
+        if self._executions.ended(pid, code):
             return
         for attempts in self._attempts.values():
             for attempt in attempts:
@@ -356,30 +323,6 @@ class Shim:
         attempt.state = replace(attempt.state, running=False, finished_at=time.time(), exit_code=code, signal=number)
         for watcher in list(self._watchers):
             self._reply(watcher, {"exit": asdict(attempt.state)})
-
-    def _finish(self, execution: Execution, code: int) -> None:
-        for _ in range(DRAIN_READS_MAX):
-            if not self._collect(execution):
-                break
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(execution.pipe)
-        os.close(execution.pipe)
-        answer = {
-            "exit_code": code,
-            "output": base64.b64encode(execution.output).decode(),
-            "timed_out": execution.timed_out,
-        }
-        if execution.connection in self._connections:
-            self._reply(execution.connection, answer)
-
-    def _expire(self) -> None:
-        """Kill commands that ran past their time; their end is reported when they are reaped."""
-        now = time.monotonic()
-        for pid, execution in self._executions.items():
-            if now >= execution.deadline and not execution.timed_out:
-                execution.timed_out = True
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
 
 
 Answer = tuple[wire.Message, tuple[int, ...]] | None
