@@ -36,7 +36,7 @@ from sidecar.control import isolation
 MESSAGE_BYTES_MAX = 64 << 10
 DESCRIPTORS_MAX = 8
 CLIENTS_MAX = 64
-PRELOADED = ("sidecar.process", "ssl", "uvloop", "re2", "msgspec", "dnslib")
+PRELOADED = ("sidecar.process", "sidecar.mesh_proxy", "sidecar.standalone", "ssl", "uvloop", "re2", "msgspec", "dnslib")
 EXIT_NOT_STARTED = 70
 """sysexits(3) EX_SOFTWARE: the child died of an exception of its own."""
 

@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -153,4 +155,18 @@ def tcp_listener(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     sock.listen(CONNECTIONS_MAX)
+    return sock
+
+
+def unix_listener(path: Path) -> socket.socket:
+    """Readable by its owner only; takes the place of an older socket at once."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    previous = os.umask(0o177)
+    try:
+        sock.bind(str(temporary))
+    finally:
+        os.umask(previous)
+    sock.listen(16)
+    temporary.replace(path)
     return sock

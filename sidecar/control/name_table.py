@@ -1,7 +1,7 @@
 """Names of the mesh and their addresses. Pure: a question in, an answer or "ask somebody else" out.
 
 Rules of Istio's DNS proxy (pkg/dns/client): names of the table and, within its own namespace, their short forms;
-wildcard hosts match by their suffix; a name of the table without an AAAA record is an empty answer, not NXDOMAIN; what is under
+wildcard hosts match by their suffix; a name without an AAAA record is an empty answer, not NXDOMAIN; what is under
 the cluster's domain and not in the table does not exist.
 """
 

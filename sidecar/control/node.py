@@ -57,6 +57,10 @@ class SettingsError(Exception):
     """The environment does not describe a proxy; the message says which variable."""
 
 
+class BootstrapError(Exception):
+    """A bootstrap file cannot be used; the message begins with its path, then the field's."""
+
+
 def mesh_settings(kind: str, environment: Mapping[str, str]) -> MeshSettings:
     """`kind` is `sidecar` or `router`."""
     config = _json(environment, "PROXY_CONFIG")
