@@ -1,0 +1,52 @@
+"""Connection managers of both sides and of gateways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mesh.translate.http_manager import Side, connection_manager, http_filters
+from tests.support.compiled import state
+
+
+def manager(side: Side) -> dict[str, Any]:
+    mesh = state()
+    proxy = mesh.workloads[("default", "reviews-v1-a")]
+    found: dict[str, Any] = connection_manager(mesh, proxy, side, stat_prefix="x", routes="9080")["typed_config"]
+    return found
+
+
+def test_routes_by_name_or_in_place() -> None:
+    assert manager(Side.OUTBOUND)["rds"]["route_config_name"] == "9080"
+    mesh = state()
+    proxy = mesh.workloads[("default", "reviews-v1-a")]
+    found = connection_manager(mesh, proxy, Side.INBOUND, stat_prefix="x", routes={"name": "r"})["typed_config"]
+    assert found["route_config"] == {"name": "r"}
+
+
+@pytest.mark.parametrize(
+    ("side", "server", "details", "remote"),
+    [
+        (Side.OUTBOUND, None, None, False),
+        (Side.INBOUND, "istio-envoy", "APPEND_FORWARD", False),
+        (Side.GATEWAY, "istio-envoy", "SANITIZE_SET", True),
+    ],
+)
+def test_what_differs(side: Side, server: str | None, details: str | None, remote: bool) -> None:
+    found = manager(side)
+    assert found.get("server_name") == server
+    assert found.get("forward_client_cert_details") == details
+    assert found["use_remote_address"] is remote
+
+
+def test_filter_order() -> None:
+    assert [one["name"] for one in http_filters(Side.INBOUND)] == [
+        "istio.metadata_exchange",
+        "envoy.filters.http.fault",
+        "envoy.filters.http.cors",
+        "istio.stats",
+        "envoy.filters.http.router",
+    ]
+    assert "downstream_discovery" in http_filters(Side.INBOUND)[0]["typed_config"]
+    assert "upstream_propagation" in http_filters(Side.OUTBOUND)[0]["typed_config"]
