@@ -7,8 +7,18 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from mesh.kube.kinds import DEPLOYMENT, REPLICA_SET
-from mesh.kube.objects import Key, Object, annotations_of, controller_of, deleting, key_of, name_of, namespace_of
+from mesh.kube.kinds import DEPLOYMENT, POD, REPLICA_SET
+from mesh.kube.objects import (
+    Key,
+    Object,
+    annotations_of,
+    controller_of,
+    deleting,
+    key_of,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from orchestrator.controllers.controller import Controller, Informers
 from orchestrator.controllers.deployment_status import REVISION, deadline_left_s, deployment_status, revision_of
 from orchestrator.controllers.owners import owned_by, owner_reference, selects, template_hash
@@ -67,7 +77,17 @@ class DeploymentController(Controller):
         self._deployments = informers.of(DEPLOYMENT)
         self._sets = informers.of(REPLICA_SET)
         self._deployments.add_handler(lambda old, new: self.queue.add(key_of(new or old or {})))
+        self._pods = informers.of(POD)
         self._sets.add_handler(self._set_changed)
+        self._pods.add_handler(self._pod_changed)
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        """A pod that is gone may be the last one that a Recreate waits for."""
+        owner = controller_of(old or {})
+        if new is None and old is not None and owner is not None and owner["kind"] == "ReplicaSet":
+            replica_set = self._sets.store.get((namespace_of(old), owner["name"]))
+            if replica_set is not None:
+                self._set_changed(None, replica_set)
 
     def _set_changed(self, old: Object | None, new: Object | None) -> None:
         replica_set = new or old or {}
@@ -133,9 +153,18 @@ class DeploymentController(Controller):
         )
         active = [rs for rs in old if rs["spec"].get("replicas") or (rs.get("status") or {}).get("replicas")]
         states = [state_of(rs) for rs in active]
-        targets = self._targets(wanted, surge, unavailable, state_of(new), states, recreate=recreate)
+        if recreate:
+            waiting = any(state.replicas for state in states) or self._has_pods(old)
+            targets = {
+                **{state.name: 0 for state in states},
+                name_of(new): state_of(new).replicas if waiting else wanted,
+            }
+        else:
+            targets = old_set_targets(wanted, unavailable, state_of(new), states)
+            targets[name_of(new)] = new_set_target(wanted, surge, state_of(new), states)
         scaled = annotations_of(new).get(DESIRED)
-        if (paused or scaled not in (None, str(wanted))) and any(state.replicas for state in states):
+        rescaled = not recreate and (paused or scaled not in (None, str(wanted)))
+        if rescaled and any(state.replicas for state in states):
             targets = proportional(wanted, [state_of(new), *states], wanted + surge)
         elif paused:
             targets = {name_of(new): wanted} if state_of(new).replicas else {}
@@ -143,16 +172,14 @@ class DeploymentController(Controller):
             target = targets.get(name_of(replica_set), state_of(replica_set).replicas)
             await self._resize(replica_set, target, wanted, wanted + surge)
 
-    @staticmethod
-    def _targets(
-        wanted: int, surge: int, unavailable: int, new: SetState, old: list[SetState], *, recreate: bool
-    ) -> dict[str, int]:
-        if recreate:
-            stopping = any(state.replicas for state in old)
-            return {**{state.name: 0 for state in old}, new.name: new.replicas if stopping else wanted}
-        targets = old_set_targets(wanted, unavailable, new, old)
-        targets[new.name] = new_set_target(wanted, surge, new, old)
-        return targets
+    def _has_pods(self, sets: list[Object]) -> bool:
+        """Pods on their way out count: Recreate promises that two templates never run at once."""
+        uids = {uid_of(replica_set) for replica_set in sets}
+        return any(
+            (controller_of(pod) or {}).get("uid") in uids
+            and (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+            for pod in self._pods.store.values()
+        )
 
     async def _resize(self, replica_set: Object, target: int, wanted: int, most: int) -> None:
         noted = {DESIRED: str(wanted), MAXIMUM: str(most)}

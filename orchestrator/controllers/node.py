@@ -41,7 +41,7 @@ def node_status(name: str, now: str, before: dict[str, Any]) -> dict[str, Any]:
     """Capacity as the machine has it; Ready since the first time it was."""
     memory_kib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory_kib}Ki", "pods": str(PODS_MAX)}
-    ready = next((found for found in before.get("conditions") or [] if found["type"] == "Ready"), {})
+    ready: dict[str, Any] = next((found for found in before.get("conditions") or [] if found["type"] == "Ready"), {})
     return {
         "capacity": capacity,
         "allocatable": capacity,

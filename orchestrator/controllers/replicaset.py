@@ -15,6 +15,8 @@ from orchestrator.controllers.pods import available_at, deletion_order, is_activ
 
 BURST_MAX = 500
 """Pods created or deleted in one go (kube-controller-manager's BurstReplicas)."""
+EXPECTATION_S = 30.0
+"""How long a pod that was created is waited for; it may have come and gone before we looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class ReplicaSetController(Controller):
         self._sets = informers.of(REPLICA_SET)
         self._pods = informers.of(POD)
         # Pods whose creation or deletion the informer has not shown yet: counting without them would repeat it.
-        self._created: dict[Key, set[str]] = {}
+        self._created: dict[Key, dict[str, float]] = {}
         self._deleted: set[str] = set()
         self._sets.add_handler(lambda old, new: self.queue.add(key_of(new or old or {})))
         self._pods.add_handler(self._pod_changed)
@@ -80,7 +82,7 @@ class ReplicaSetController(Controller):
                     self.queue.add(key)
         elif owner["kind"] == "ReplicaSet":
             key = (namespace_of(pod), owner["name"])
-            self._created.get(key, set()).discard(uid_of(pod))
+            self._created.get(key, {}).pop(uid_of(pod), None)
             self.queue.add(key)
 
     async def reconcile(self, key: Key) -> None:
@@ -88,13 +90,21 @@ class ReplicaSetController(Controller):
         if owner is None:
             self._created.pop(key, None)
             return
-        if self._created.get(key):
+        if self._expects(key):
             return  # the informer will bring them, and us back
         mine = [pod for pod in await self._claim(owner) if uid_of(pod) not in self._deleted]
         active = [pod for pod in mine if is_active(pod)]
         if not deleting(owner):
             await self._act(owner, plan(owner["spec"].get("replicas", 1), active))
         await self._report(owner, active)
+
+    def _expects(self, key: Key) -> bool:
+        now = time.monotonic()
+        waiting = {uid: at for uid, at in self._created.pop(key, {}).items() if now - at < EXPECTATION_S}
+        if waiting:
+            self._created[key] = waiting
+            self.queue.add_after(key, min(waiting.values()) + EXPECTATION_S - now)
+        return bool(waiting)
 
     async def _claim(self, owner: Object) -> list[Object]:
         """Its pods, after adopting matching orphans and letting go of pods that no longer match."""
@@ -122,7 +132,7 @@ class ReplicaSetController(Controller):
         for _ in range(todo.create):
             pod = await self.client.create(POD, new_pod(owner), namespace_of(owner))
             if key_of(pod) not in self._pods.store:
-                self._created.setdefault(key, set()).add(uid_of(pod))
+                self._created.setdefault(key, {})[uid_of(pod)] = time.monotonic()
         for pod in todo.delete:
             self._deleted.add(uid_of(pod))
             try:

@@ -60,7 +60,8 @@ def old_set_targets(wanted: int, unavailable: int, new: SetState, old: list[SetS
         broken = min(state.replicas - min(state.available, state.replicas), room - removed)
         targets[state.name] -= broken
         removed += broken
-    spare = new.available + sum(state.available for state in old) - (wanted - unavailable)
+    # Availability is reported later than scaling, so what it seems to allow is bounded by what was asked for.
+    spare = min(new.available + sum(state.available for state in old) - (wanted - unavailable), room - removed)
     for state in old:
         step = min(targets[state.name], max(spare, 0))
         targets[state.name] -= step
@@ -71,13 +72,20 @@ def old_set_targets(wanted: int, unavailable: int, new: SetState, old: list[SetS
 def proportional(wanted: int, states: list[SetState], allowed: int) -> dict[str, int]:
     """A scale in the middle of a rollout: every set keeps its share of `allowed` (wanted plus surge) pods.
 
-    The largest set takes what rounding leaves over.
+    Shares are rounded to the nearest, largest set first, and that one takes what rounding leaves over
+    (deployment_util.go, GetReplicaSetProportion).
     """
     total = sum(state.replicas for state in states)
     if not total:
         return {}
-    limit = allowed if wanted else 0
-    targets = {state.name: state.replicas * limit // total for state in states}
-    largest = max(states, key=lambda state: state.replicas)
-    targets[largest.name] += limit - sum(targets.values())
+    change = (allowed if wanted else 0) - total
+    by_size = sorted(states, key=lambda state: -state.replicas)
+    targets: dict[str, int] = {}
+    left = change
+    for state in by_size:
+        share = (2 * state.replicas * (total + change) + total) // (2 * total) - state.replicas
+        step = min(share, left) if change > 0 else max(share, left)
+        targets[state.name] = state.replicas + step
+        left -= step
+    targets[by_size[0].name] = max(targets[by_size[0].name] + left, 0)
     return targets

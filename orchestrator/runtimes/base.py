@@ -195,6 +195,6 @@ class Runtime(Protocol):
         """The live sandbox of this pod, if there is one; a dead one's remains are removed."""
         ...
 
-    async def sandboxes(self) -> list[Sandbox]:
+    async def sandboxes(self) -> Sequence[Sandbox]:
         """Every live sandbox in the run directory, adopted."""
         ...

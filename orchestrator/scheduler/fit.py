@@ -10,15 +10,18 @@ from mesh.kube.objects import Object, labels_of, name_of
 def misfits(pod: Object, node: Object) -> list[str]:
     """Why this pod cannot run on this node; empty when it can."""
     spec = pod.get("spec") or {}
-    found = []
+    found: list[str] = []
     if (node.get("spec") or {}).get("unschedulable"):
         found.append("node(s) were unschedulable")
     labels = {**labels_of(node), "kubernetes.io/hostname": labels_of(node).get("kubernetes.io/hostname", name_of(node))}
     if not (spec.get("nodeSelector") or {}).items() <= labels.items() or not _affine(spec, labels):
         found.append("node(s) didn't match Pod's node affinity/selector")
-    for taint in (node.get("spec") or {}).get("taints") or []:
-        if taint.get("effect") in {"NoSchedule", "NoExecute"} and not _tolerated(taint, spec.get("tolerations") or []):
-            found.append(f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}")
+    tolerations = spec.get("tolerations") or []
+    found.extend(
+        f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
+        for taint in (node.get("spec") or {}).get("taints") or []
+        if taint.get("effect") in {"NoSchedule", "NoExecute"} and not _tolerated(taint, tolerations)
+    )
     return found
 
 
@@ -34,11 +37,11 @@ def _affine(spec: dict[str, Any], labels: dict[str, str]) -> bool:
 
 def _expression(expression: dict[str, Any], labels: dict[str, str]) -> bool:
     value, values = labels.get(expression["key"]), expression.get("values") or []
-    operator = expression["operator"]
+    operator = str(expression["operator"])
     if operator in {"Exists", "DoesNotExist"}:
-        return (value is not None) == (operator == "Exists")
+        return bool(value is not None) == (operator == "Exists")
     if operator in {"In", "NotIn"}:
-        return (value in values) == (operator == "In")
+        return bool(value in values) == (operator == "In")
     if value is None or not value.lstrip("-").isdigit() or not values:
         return False
     return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from mesh.kube.kinds import NODE, POD
 from mesh.kube.objects import Key, Object, deleting, key_of, name_of, namespace_of
 from orchestrator.controllers.controller import Controller, Informers
-from orchestrator.controllers.events import EventRecorder
 from orchestrator.controllers.pods import condition
+from orchestrator.events import EventRecorder
 from orchestrator.scheduler.fit import misfits
 
 SCHEDULER_NAME = "default-scheduler"

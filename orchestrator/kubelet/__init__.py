@@ -1,0 +1,1 @@
+"""The kubelet: runs the pods that are bound to this node, and says how they are."""
