@@ -157,8 +157,7 @@ class ControlPlane:
         return app
 
     def has_workload(self, identity: Identity) -> bool:
-        wanted = (identity.namespace, identity.service_account)
-        return any((one.namespace, one.service_account) == wanted for one in self.source.workloads().values())
+        return self.source.has_pod_of(identity.namespace, identity.service_account)
 
     def _forwarder(self) -> Forwarder | None:
         endpoint = self.settings.otlp_endpoint or self.source.mesh_config.otlp_endpoint

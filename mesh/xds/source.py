@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from mesh.istio.mesh_config import MeshConfig
 from mesh.kube.client import Client
@@ -23,7 +23,7 @@ from mesh.kube.kinds import (
     VIRTUAL_SERVICE,
     Kind,
 )
-from mesh.kube.objects import Object, resource_version_of
+from mesh.kube.objects import Object, namespace_of, resource_version_of
 from mesh.registry.model import Workload
 from mesh.registry.state import MeshState
 from mesh.xds.relevance import matters
@@ -72,8 +72,17 @@ class StateSource:
     def objects(self, kind: str) -> Iterable[Object]:
         return self.informers[kind].store.values()
 
-    def workloads(self) -> dict[tuple[str, str], Workload]:
-        return dict(self.state.workloads) if self.state is not None else {}
+    def workloads(self) -> Mapping[tuple[str, str], Workload]:
+        return self.state.workloads if self.state is not None else {}
+
+    def has_pod_of(self, namespace: str, service_account: str) -> bool:
+        """True while a pod that has not ended runs as this ServiceAccount."""
+        return any(
+            namespace_of(pod) == namespace
+            and ((pod.get("spec") or {}).get("serviceAccountName") or "default") == service_account
+            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+            for pod in self.objects("Pod")
+        )
 
     @property
     def mesh_config(self) -> MeshConfig:
