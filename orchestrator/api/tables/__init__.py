@@ -1,0 +1,1 @@
+"""How objects look in `kubectl get`: columns and cells of each kind, pure functions over objects."""
