@@ -98,6 +98,16 @@ class MeshState:
             self.config_memo[key] = tuple(service for service in chosen if service is not None)
         return self.config_memo[key]  # type: ignore[no-any-return]
 
+    @cached_property
+    def _by_namespace(self) -> Mapping[str, tuple[Workload, ...]]:
+        found: dict[str, list[Workload]] = {}
+        for one in self.workloads.values():
+            found.setdefault(one.namespace, []).append(one)
+        return {namespace: tuple(members) for namespace, members in found.items()}
+
+    def workloads_of(self, namespace: str) -> tuple[Workload, ...]:
+        return self._by_namespace.get(namespace, ())
+
     def endpoints_of(self, service: Service, port: int) -> tuple[Endpoint, ...]:
         return self.endpoints.get((service.namespace, service.hostname, port), ())
 

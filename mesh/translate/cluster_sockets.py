@@ -61,8 +61,8 @@ def identities(view: Viewpoint, service: Service, port: int) -> list[str]:
     if service.selector:
         accounts |= {
             (pod.namespace, pod.service_account)
-            for pod in view.state.workloads.values()
-            if pod.namespace == service.namespace and service.selector.items() <= pod.labels.items()
+            for pod in view.state.workloads_of(service.namespace)
+            if service.selector.items() <= pod.labels.items()
         }
     own = {f"spiffe://{domain}/ns/{namespace}/sa/{account}" for namespace, account in accounts if account}
     return sorted(own | set(service.subject_alt_names))

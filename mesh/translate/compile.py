@@ -63,7 +63,7 @@ def _sidecar(state: MeshState, proxy: Workload) -> ProxyResources:
         listeners=listeners,
         clusters=clusters,
         routes=outbound_routes(view),
-        endpoints=_endpoints(view, outbound),
+        endpoints=view.memoised("all endpoints", None, lambda: _endpoints(view, outbound), by_endpoints=True),
         name_table={NAME_TABLE: name_table(view)},
     )
 

@@ -6,6 +6,7 @@ Only `virtualOutbound` has a socket; it hands each connection to the listener of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mesh.registry.model import Service, ServicePort, Workload
@@ -31,9 +32,11 @@ class _Draft:
     sniffs_http: bool = False
     sniffs_tls: bool = False
 
-    def add_http(self, manager: Resource) -> None:
+    def add_http(self, make_manager: Callable[[], Resource]) -> None:
+        if "http" in self.chains:
+            return
         match: Resource = {"transport_protocol": "raw_buffer", "application_protocols": PLAINTEXT_HTTP}
-        self.chains.setdefault("http", {"filter_chain_match": match, "filters": [manager]})
+        self.chains["http"] = {"filter_chain_match": match, "filters": [make_manager()]}
         self.sniffs_http = self.sniffs_tls = True
 
     def add_tcp(self, route: TcpRoute, proxy: Resource, extra_subnets: tuple[str, ...] = ()) -> None:
@@ -77,7 +80,9 @@ def _per_port(view: Viewpoint, proxy: Workload) -> dict[str, Resource]:
 def _add(drafts: dict[str, _Draft], view: Viewpoint, proxy: Workload, *, service: Service, port: ServicePort) -> None:
     number = port.number
     if is_http(port.protocol):
-        _draft(drafts, names.WILDCARD, number).add_http(_manager(view, proxy, names.WILDCARD, number, str(number)))
+        _draft(drafts, names.WILDCARD, number).add_http(
+            lambda: _manager(view, proxy, address=names.WILDCARD, port=number, routes=str(number))
+        )
         return
     routes = (
         service_tls_routes(view, service, number)
@@ -89,8 +94,7 @@ def _add(drafts: dict[str, _Draft], view: Viewpoint, proxy: Workload, *, service
     for address in own + ([names.WILDCARD] if subnets else []):
         draft = _draft(drafts, address, number)
         if is_auto(port.protocol) and address != names.WILDCARD:
-            route_name = names.domain(service.hostname, number)
-            draft.add_http(_manager(view, proxy, address, number, route_name))
+            _add_sniffed(draft, view, proxy, names.domain(service.hostname, number))
         for route in routes:
             sni_bound = address == names.WILDCARD and is_tls(port.protocol) and not route.server_names
             chosen = TcpRoute(route.action, route.metadata, route.subnets, (service.hostname,)) if sni_bound else route
@@ -100,6 +104,10 @@ def _add(drafts: dict[str, _Draft], view: Viewpoint, proxy: Workload, *, service
                 tcp_proxy(view.state, route.action, stat_prefix=stat_prefix),
                 subnets if address == names.WILDCARD else (),
             )
+
+
+def _add_sniffed(draft: _Draft, view: Viewpoint, proxy: Workload, routes: str) -> None:
+    draft.add_http(lambda: _manager(view, proxy, address=draft.address, port=draft.port, routes=routes))
 
 
 def _draft(drafts: dict[str, _Draft], address: str, port: int) -> _Draft:
@@ -117,7 +125,7 @@ def addresses(view: Viewpoint, service: Service, port: ServicePort) -> list[str]
     return own
 
 
-def _manager(view: Viewpoint, proxy: Workload, address: str, port: int, routes: str) -> Resource:
+def _manager(view: Viewpoint, proxy: Workload, *, address: str, port: int, routes: str) -> Resource:
     return connection_manager(
         view.state, proxy, Side.OUTBOUND, stat_prefix=f"outbound_{names.listener(address, port)}", routes=routes
     )
