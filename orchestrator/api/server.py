@@ -134,7 +134,7 @@ class ApiServer:
 
 
 def _request(*arguments: Any, **more: Any) -> web.BaseRequest:
-    return web.BaseRequest(*arguments, client_max_size=BODY_BYTES_MAX, **more)
+    return web.BaseRequest(*arguments, asyncio.get_running_loop(), client_max_size=BODY_BYTES_MAX, **more)
 
 
 def _listen(host: str, port: int) -> socket.socket:
