@@ -1,7 +1,7 @@
 """Spans as OTLP/HTTP JSON: tuples of what the record knows become one request body per batch.
 
-Tags are the ones Istio's users look for (Envoy's standard tags and Istio's `istio.*`). In OTLP's JSON ids are hex, times
-are nanoseconds as decimal strings (opentelemetry.io/docs/specs/otlp).
+Tags are the ones Istio's users look for (Envoy's standard tags and Istio's `istio.*`). In OTLP's JSON ids are hex,
+times are nanoseconds as decimal strings (opentelemetry.io/docs/specs/otlp).
 """
 
 from __future__ import annotations
