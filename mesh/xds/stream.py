@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -167,14 +168,13 @@ async def admit(node_id: str, identity: Identity, workloads: Workloads) -> Node 
     node = parse_node(node_id)
     if node is None:
         return f"node.id: {node_id!r} is not of the form KIND~IP~POD.NAMESPACE~DOMAIN"
-    deadline = asyncio.get_running_loop().time() + POD_WAIT_S
-    while True:
-        found = check_node(node, identity, workloads())
-        if not isinstance(found, str):
-            return node
-        if asyncio.get_running_loop().time() >= deadline:
-            return found
-        await asyncio.sleep(POD_POLL_S)
+    if node.namespace == identity.namespace:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POD_WAIT_S):
+                while node.key not in workloads():
+                    await asyncio.sleep(POD_POLL_S)
+    found = check_node(node, identity, workloads())
+    return found if isinstance(found, str) else node
 
 
 def identity_of(request: web.Request) -> Identity | None:

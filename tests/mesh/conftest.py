@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mesh.control_plane import ControlPlane, ControlPlaneSettings
 from mesh.kube.client import Client
 from mesh.kube.http import HttpClient
-from mesh.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SERVICE_ACCOUNT
+from mesh.kube.kinds import CONFIG_MAP, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT
 from mesh.kube.objects import Object
 from orchestrator.api.options import ApiOptions
 from orchestrator.api.server import ApiServer
@@ -122,6 +123,15 @@ class FakeProxy:
         assert self.stream is not None
         await self.stream.send(json.dumps({"node": {"id": self.node_id}, "type_url": type_url, **more}).encode())
 
+    async def take(self, answers: AsyncIterator[dict[str, Any]], type_url: str) -> dict[str, Any]:
+        """The next answer of a type; it and others on the way are acknowledged."""
+        async with asyncio.timeout(DEADLINE_S):
+            async for answer in answers:
+                await self.acknowledge(answer)
+                if answer["type_url"] == type_url:
+                    return answer
+        raise AssertionError("the stream ended")
+
     async def acknowledge(self, answer: dict[str, Any], **more: Any) -> None:
         await self.request(answer["type_url"], response_nonce=answer["nonce"], **more)
 
@@ -149,6 +159,21 @@ class Cluster:
         address = f"10.244.0.{self.pods}"
         status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": ready}
         return await self.admin.patch(POD, name, {"status": status}, namespace, subresource="status")
+
+    async def service(self, name: str) -> None:
+        spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": 9080}]}
+        await self.admin.create(SERVICE, {"metadata": {"name": name}, "spec": spec}, "default")
+
+    async def ask(self, path: str, *, audience: str = "istiod", account: str = "mesh-cli") -> tuple[int, Any]:
+        """A debug question, as the command line asks it."""
+        token = await self.token(account, "istio-system", audience)
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"https://127.0.0.1:{self.plane.port}/debug/{path}"
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers, ssl=False) as answer:
+            return answer.status, json.loads(await answer.text())
+
+    async def eventually(self, check: Callable[[], Any]) -> Any:
+        return await eventually(check)
 
     async def token(self, account: str, namespace: str, audience: str, *, pod: Object | None = None) -> str:
         spec: dict[str, Any] = {"audiences": [audience], "expirationSeconds": 600}
