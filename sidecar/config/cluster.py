@@ -55,14 +55,17 @@ class OutlierDetection(Message, frozen=True, kw_only=True):
     consecutive_gateway_failure: UInt32 = 5
     enforcing_consecutive_gateway_failure: Annotated[int, PER_CENT] = 0
     split_external_local_origin_errors: bool = False
-    consecutive_local_origin_failure: UInt32 = 5
-    enforcing_consecutive_local_origin_failure: Annotated[int, PER_CENT] = 100
     max_ejection_time: Duration = 300.0
     always_eject_one_host: bool = False
 
     def problem(self) -> tuple[str, str] | None:
         if self.enforcing_success_rate:
             return "enforcing_success_rate", "unsupported: must be 0"
+        if self.split_external_local_origin_errors:
+            return "split_external_local_origin_errors", "unsupported"
+        for field in ("enforcing_consecutive_5xx", "enforcing_consecutive_gateway_failure"):
+            if getattr(self, field) not in {0, 100}:
+                return field, "must be 0 or 100"
         if self.interval <= 0:
             return "interval", "must be positive"
         return None

@@ -1,0 +1,85 @@
+"""Clusters: kinds of discovery, policies that are there, policies that are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sidecar.config.cluster import Cluster
+from sidecar.config.decode import decode
+from tests.sidecar.config.tables import refusal
+
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def test_envoys_defaults() -> None:
+    cluster = decode(Cluster, {"name": "a"})
+    assert (cluster.type, cluster.lb_policy, cluster.connect_timeout) == ("STATIC", "ROUND_ROBIN", 5.0)
+    limits = cluster.thresholds
+    assert (limits.max_connections, limits.max_pending_requests, limits.max_requests, limits.max_retries) == (
+        1024,
+        1024,
+        1024,
+        3,
+    )
+    assert cluster.eds_name is None
+
+
+def test_endpoints_by_name() -> None:
+    config: dict[str, Any] = {"name": "a", "type": "EDS", "eds_cluster_config": {"eds_config": {"ads": {}}}}
+    assert decode(Cluster, config).eds_name == "a"
+    config["eds_cluster_config"]["service_name"] = "b"
+    assert decode(Cluster, config).eds_name == "b"
+
+
+def test_http_options() -> None:
+    options = {
+        "@type": f"type.googleapis.com/{OPTIONS}",
+        "common_http_protocol_options": {"max_requests_per_connection": 1},
+        "explicit_http_config": {"http_protocol_options": {}},
+    }
+    cluster = decode(Cluster, {"name": "a", "typed_extension_protocol_options": {OPTIONS: options}})
+    assert cluster.http_options.common_http_protocol_options.max_requests_per_connection == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"name": ""}, "name"),
+        ({"type": "EDS"}, "eds_cluster_config"),
+        ({"type": "ORIGINAL_DST"}, "lb_policy"),
+        ({"lb_policy": "CLUSTER_PROVIDED"}, "lb_policy"),
+        ({"lb_policy": "RING_HASH"}, "lb_policy"),
+        ({"lb_policy": "MAGLEV"}, "lb_policy"),
+        (
+            {
+                "type": "EDS",
+                "eds_cluster_config": {"eds_config": {"ads": {}}},
+                "load_assignment": {"cluster_name": "a"},
+            },
+            "load_assignment",
+        ),
+        ({"health_checks": []}, "health_checks"),
+        ({"lb_subset_config": {}}, "lb_subset_config"),
+        ({"connect_timeout": "0s"}, "connect_timeout"),
+        ({"circuit_breakers": {"thresholds": [{}, {}]}}, "circuit_breakers.thresholds[1]"),
+        ({"outlier_detection": {"enforcing_success_rate": 100}}, "outlier_detection.enforcing_success_rate"),
+        ({"outlier_detection": {"enforcing_consecutive_5xx": 50}}, "outlier_detection.enforcing_consecutive_5xx"),
+        (
+            {"outlier_detection": {"split_external_local_origin_errors": True}},
+            "outlier_detection.split_external_local_origin_errors",
+        ),
+        ({"common_lb_config": {"locality_weighted_lb_config": {}}}, "common_lb_config.locality_weighted_lb_config"),
+        (
+            {
+                "typed_extension_protocol_options": {
+                    OPTIONS: {"@type": OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
+                }
+            },
+            f"typed_extension_protocol_options[{OPTIONS}].explicit_http_config.http2_protocol_options",
+        ),
+    ],
+)
+def test_refused(value: dict[str, Any], path: str) -> None:
+    assert refusal(Cluster, {"name": "a", **value}).path == path
