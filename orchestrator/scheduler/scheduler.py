@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mesh.kube.kinds import NODE, POD
-from mesh.kube.objects import Key, Object, deleting, key_of, name_of, namespace_of
+from mesh.kube.objects import Key, Object, deleting, key_of, labels_of, name_of, namespace_of
 from orchestrator.controllers.controller import Controller, Informers
 from orchestrator.controllers.pods import condition
 from orchestrator.events import EventRecorder
@@ -25,6 +25,11 @@ def unscheduled(pod: Object) -> bool:
     )
 
 
+def _decisive(node: Object) -> object:
+    """What of a node a decision depends on; its status changes all the time."""
+    return node.get("spec"), labels_of(node)
+
+
 class Scheduler(Controller):
     name = "scheduler"
 
@@ -42,7 +47,7 @@ class Scheduler(Controller):
             self.queue.add(key_of(new))
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        if old is not None and new is not None and old.get("spec") == new.get("spec"):
+        if old is not None and new is not None and _decisive(old) == _decisive(new):
             return
         for key, pod in self._pods.store.items():
             if unscheduled(pod):

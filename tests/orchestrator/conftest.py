@@ -15,6 +15,7 @@ import pytest
 from orchestrator.layout import Layout, layout_of
 from orchestrator.runtimes.base import ContainerSpec, ContainerState, Dns, SandboxSpec
 from orchestrator.runtimes.sandbox import ProcessSandbox, SandboxRuntime
+from tests.support.cluster import cluster  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_S = 20.0

@@ -42,7 +42,7 @@ async def test_a_pod_comes_and_goes(cluster: Any) -> None:
 
     await cluster.until(lambda: has("10.244.0.9"), "the pod's address")
     await cluster.client.delete(POD, "one", "default")  # graceful: the pod still runs
-    await cluster.until(lambda: has(), "withdrawn at its deletionTimestamp")
+    await cluster.until(has, "withdrawn at its deletionTimestamp")
     assert await cluster.get(POD, "one") is not None
     legacy = await cluster.get(ENDPOINTS, "web")
     assert not legacy.get("subsets")
