@@ -6,15 +6,19 @@ a response head went out there are no further attempts.
 
 from __future__ import annotations
 
+import random
+from typing import NamedTuple
+
 from sidecar.balancing.hosts import Host
 from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
 from sidecar.exchange import local_reply
-from sidecar.exchange.cluster import Cluster
+from sidecar.exchange.cluster import Cluster, Destination
 from sidecar.exchange.http1_client import Http1Client, Reset
 from sidecar.exchange.local_reply import Reply
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
+from sidecar.net.tls import NO_PEER, PeerNames
 from sidecar.protocol.http1_head import ResponseMessage
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Headers, RequestHead
@@ -31,6 +35,19 @@ _OUTCOMES = {
 _REPLAYABLE = (b"GET", b"HEAD", b"OPTIONS")
 
 
+class Used(NamedTuple):
+    """The endpoint of the latest attempt, and the connection to it."""
+
+    host: Destination
+    local: str = ""
+    names: PeerNames = NO_PEER
+    local_uri: str = ""
+
+    @property
+    def shown(self) -> str:
+        return self.host.shown
+
+
 class Attempts:
     """Base of `Exchange`, which answers the client: `_deliver`, `_reply`, `_cut`, `_arm`, `_pause_request`."""
 
@@ -44,6 +61,7 @@ class Attempts:
         "attempts",
         "cluster",
         "dispatcher",
+        "failure",
         "head",
         "host",
         "pool_waiting",
@@ -55,6 +73,7 @@ class Attempts:
         "try_deadline_s",
         "upgrade",
         "upstream",
+        "used",
     )
 
     def __init__(self, dispatcher: Dispatcher, head: RequestHead) -> None:
@@ -72,6 +91,9 @@ class Attempts:
         self.try_deadline_s = NEVER
         self.trailers: Headers | None = None
         self.upgrade = b""
+        self.used: Used | None = None
+        self.failure = ""
+        """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._may_retry = False
@@ -120,13 +142,16 @@ class Attempts:
             self.host = None
             self._reply(local_reply.upstream_reset(Reset.OVERFLOW, "", retried=False))
             return
+        self.used = Used(host.endpoint)
         host.active += 1
         stats.rq_total.value += 1
         stats.rq_active.value += 1
         if self.request_done and self.retry.per_try_timeout_s:
             self.try_deadline_s = self.dispatcher.time() + self.retry.per_try_timeout_s
             self._arm()
-        taken = cluster.pool(host).take(self)
+        pool = cluster.pool(host)
+        pool.rq_total += 1
+        taken = pool.take(self)
         if taken is None:
             self.pool_waiting = True
         elif isinstance(taken, Http1Client):
@@ -139,6 +164,7 @@ class Attempts:
         self.pool_waiting = False
         self.upstream = upstream
         assert self.host is not None
+        self.used = Used(self.host.endpoint, upstream.local, upstream.names, upstream.local_uri)
         done = self.request_done
         chunked = not self.upgrade and self._body_is_chunked
         self.sent_s = self.dispatcher.time()
@@ -163,6 +189,10 @@ class Attempts:
     @property
     def _body_is_chunked(self) -> bool:
         raise NotImplementedError
+
+    def kept_body(self) -> list[bytes]:
+        """What of the body came before the upstream did."""
+        return self._kept
 
     def _send_body(self, data: bytes, end: bool, trailers: Headers | None) -> None:
         """Request body from downstream: to the upstream if there is one, and kept while it may be needed again."""
@@ -215,6 +245,12 @@ class Attempts:
     def on_continue(self) -> None:
         pass
 
+    def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:
+        raise NotImplementedError
+
+    def on_request_paused(self, paused: bool) -> None:
+        raise NotImplementedError
+
     def on_response(self, message: ResponseMessage, body: bytes, end: bool) -> None:
         host, cluster = self.host, self.cluster
         assert host is not None
@@ -243,6 +279,7 @@ class Attempts:
     def on_reset(self, reset: Reset, detail: str) -> None:
         upstream, self.upstream = self.upstream, None
         self.pool_waiting = False
+        self.failure = detail
         host, cluster = self.host, self.cluster
         assert host is not None
         assert cluster is not None
@@ -313,7 +350,7 @@ class Attempts:
         self.dispatcher.loop.call_later(delay_s, self._retry_now)
         return True
 
-    def _rng(self):  # type: ignore[no-untyped-def]
+    def _rng(self) -> random.Random:
         raise NotImplementedError
 
     @property

@@ -19,6 +19,7 @@ from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment, LbEndpoint
 from sidecar.exchange.cluster_stats import ClusterStats
+from sidecar.exchange.guard import Guard
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.targets import Transports, endpoint, original_destination
 from sidecar.net.addresses import Endpoint
@@ -48,6 +49,7 @@ class Destination(NamedTuple):
 class Cluster:
     __slots__ = (
         "_dispatcher",
+        "_guard",
         "_rng",
         "_transports",
         "config",
@@ -65,13 +67,21 @@ class Cluster:
     )
 
     def __init__(
-        self, config: ClusterConfig, dispatcher: Dispatcher, transports: Transports, *, stats: Stats, rng: random.Random
+        self,
+        config: ClusterConfig,
+        dispatcher: Dispatcher,
+        transports: Transports,
+        *,
+        stats: Stats,
+        rng: random.Random,
+        guard: Guard,
     ) -> None:
         self.config = config
         self.name = config.name
         self._dispatcher = dispatcher
         self._transports = transports
         self._rng = rng
+        self._guard = guard
         self.stats = ClusterStats(stats, config.alt_stat_name or config.name)
         limit = config.thresholds
         self.limits = Limits(
@@ -166,18 +176,20 @@ class Cluster:
             self.stats.membership_healthy.value = sum(1 for host in self.hosts.all if host.usable)
         return self.picker.pick(self.hosts.candidates, self._rng, excluded)
 
-    def _passthrough(self, destination: Endpoint) -> Host:
+    def _passthrough(self, destination: Endpoint) -> Host | None:
         rules = self.config.original_dst_lb_config
         if rules is not None and rules.upstream_port_override:
             destination = Endpoint(destination.host, rules.upstream_port_override)
         key = str(destination)
         host = self.passthrough.get(key)
         if host is None:
+            plan = self._transports.passthrough(destination)
+            if self._guard.refuses(plan):
+                return None
             if len(self.passthrough) >= PASSTHROUGH_HOSTS_MAX:
                 old, _ = self.passthrough.popitem(last=False)
                 if (gone := self.pools.pop(old, None)) is not None:
                     gone.close()
-            plan = self._transports.passthrough(destination)
             host = self.passthrough[key] = Host(key, Destination(plan, key, tls=plan.tls is not None))
         else:
             self.passthrough.move_to_end(key)

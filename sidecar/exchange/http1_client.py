@@ -6,10 +6,13 @@ both messages ended where their framing said; any byte that comes unasked ends i
 
 from __future__ import annotations
 
+import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from sidecar.net.addresses import local_endpoint
 from sidecar.net.connection import Connection
+from sidecar.net.tls import NO_PEER, peer_names
 from sidecar.protocol.http1_body import BodyReader, CloseReader, body_reader
 from sidecar.protocol.http1_head import (
     RESPONSE_HEAD_BYTES_MAX,
@@ -64,6 +67,9 @@ class Http1Client:
         "connection",
         "consumer",
         "idle_since_s",
+        "local",
+        "local_uri",
+        "names",
         "opened_s",
         "pool",
         "requests",
@@ -73,6 +79,10 @@ class Http1Client:
     def __init__(self, pool: Pool, connection: Connection) -> None:
         self.pool = pool
         self.connection = connection
+        self.local = str(local_endpoint(connection.sock))
+        self.names = peer_names(connection.sock) if isinstance(connection.sock, ssl.SSLSocket) else NO_PEER
+        tls = pool.plan.tls
+        self.local_uri = tls.local_uri() if tls is not None else ""
         self.consumer: Consumer | None = None
         self.requests = 0
         self.idle_since_s = 0.0

@@ -18,7 +18,7 @@ from sidecar.protocol.message import Headers, ResponseHead
 if TYPE_CHECKING:
     from sidecar.exchange.manager import Manager
     from sidecar.exchange.request import Exchange
-    from sidecar.net.listener import Accepted
+    from sidecar.net.accepted import Accepted
 
 READ_AHEAD_BYTES_MAX = 64 * 1024
 """Pipelined bytes kept while a request is under way."""
@@ -227,6 +227,15 @@ class Http1Server:
         if end:
             self.finish()
 
+    def answer_and_close(self, head: ResponseHead, body: bytes) -> None:
+        """To a request that could not be read: after the answer nothing more is understood."""
+        if body:
+            head.headers.set(b"content-length", b"%d" % len(body))
+        else:
+            head.headers.append(b"content-length", b"0")
+        self.connection.write(response_head(head, chunked=False, close=True) + body)
+        self.close(linger=True)
+
     def respond_upgrade(self, head: ResponseHead, upgrade: bytes) -> None:
         """101: from here on bytes go through as they are."""
         self.tunnel = True
@@ -280,6 +289,10 @@ class Http1Server:
             self._parse()
         finally:
             dispatcher.end()
+
+    def close_after(self) -> None:
+        """The response about to be sent is the last one."""
+        self._keep_alive = False
 
     def cut(self) -> None:
         """The response cannot be completed: the client must see a failure, never a clean end."""

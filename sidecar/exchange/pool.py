@@ -34,7 +34,13 @@ class Pool:
         "_timer",
         "closed",
         "connections",
+        "cx_connect_fail",
+        "cx_total",
         "plan",
+        "rq_error",
+        "rq_success",
+        "rq_timeout",
+        "rq_total",
     )
 
     def __init__(
@@ -60,6 +66,8 @@ class Pool:
         self._timer = dispatcher.timer(self._close_old)
         self.connections: set[Http1Client] = set()
         self.closed = False
+        self.cx_total = self.cx_connect_fail = 0
+        self.rq_total = self.rq_success = self.rq_error = self.rq_timeout = 0
 
     def take(self, consumer: Consumer) -> Http1Client | Reset | None:
         """An idle connection; OVERFLOW; or None: `on_connected` or `on_reset` of the consumer follows."""
@@ -96,6 +104,7 @@ class Pool:
             self._dialled(outcome)
 
         self._stats.cx_total.value += 1
+        self.cx_total += 1
         dial = Dial(self._dispatcher, self.plan, done)
         self._dials.add(dial)
         dial.start()
@@ -106,6 +115,7 @@ class Pool:
             if isinstance(outcome, Failed):
                 self._limits.connections.give()
                 self._stats.cx_connect_fail.value += 1
+                self.cx_connect_fail += 1
                 if outcome.timeout:
                     self._stats.cx_connect_timeout.value += 1
                 if self._pending:
@@ -176,6 +186,19 @@ class Pool:
             dial.cancel()
         for upstream in list(self.connections):
             upstream.connection_lost("local close")
+
+    def counters(self) -> dict[str, int]:
+        """As `/clusters` shows them for this host."""
+        return {
+            "cx_active": len(self.connections),
+            "cx_connect_fail": self.cx_connect_fail,
+            "cx_total": self.cx_total,
+            "rq_error": self.rq_error,
+            "rq_pending_active": len(self._pending),
+            "rq_success": self.rq_success,
+            "rq_timeout": self.rq_timeout,
+            "rq_total": self.rq_total,
+        }
 
     def __repr__(self) -> str:
         return (

@@ -94,7 +94,7 @@ class Transports:
         if found is None:
             context = TlsContext(config, self._secrets, resolve=self._resolve)
             built: Callable[[], ssl.SSLContext | None] = context
-            found = self._contexts[id(config)] = ClientTls(built, config.sni, context.verify)
+            found = self._contexts[id(config)] = ClientTls(built, config.sni, context.verify, lambda: context.local_uri)
         return found
 
 

@@ -26,6 +26,8 @@ class ClientTls(NamedTuple):
     server_name: str = ""
     verify: Callable[[ssl.SSLSocket], str] = lambda _: ""
     """Judges the peer's certificate after the handshake: "" = accepted, else why not."""
+    local_uri: Callable[[], str] = lambda: ""
+    """URI of the certificate we show."""
 
 
 class Plan(NamedTuple):

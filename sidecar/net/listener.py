@@ -82,12 +82,17 @@ class Listener:
         self._sock: socket.socket | None = None
         self.address: Endpoint | None = None
 
-    def open(self, sock: socket.socket) -> None:
-        """Accept from `sock`, which listens already."""
+    def open(self, sock: socket.socket, *, accepting: bool = True) -> None:
+        """Take `sock`, which listens already; connections wait in its queue until `accept`."""
         sock.setblocking(False)
         self._sock = sock
         self.address = local_endpoint(sock)
-        self._dispatcher.loop.add_reader(sock.fileno(), self._acceptable)
+        if accepting:
+            self.accept()
+
+    def accept(self) -> None:
+        if self._sock is not None:
+            self._dispatcher.loop.add_reader(self._sock.fileno(), self._acceptable)
 
     def _acceptable(self) -> None:
         sock = self._sock

@@ -68,6 +68,14 @@ class Headers:
         if index is not None:
             index[lower] = index[lower] + b"," + value if lower in index else value
 
+    def add(self, item: Field) -> None:
+        """Append a field made before by `field`: for those that go onto every message."""
+        self.fields.append(item)
+        index = self._index
+        if index is not None:
+            lower = item[1]
+            index[lower] = index[lower] + b"," + item[2] if lower in index else item[2]
+
     def set(self, lower: bytes, value: bytes) -> None:
         """Replace every field of the name by one; it keeps the first one's place, or goes to the end."""
         if lower not in self:

@@ -1,0 +1,209 @@
+"""One HTTP connection manager, compiled: what all requests of a filter chain share.
+
+It hands each request an `Exchange` and keeps the connections, so that a drain reaches them all.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import NamedTuple
+
+from sidecar.config.http_connection_manager import HttpConnectionManager
+from sidecar.config.http_filters import Cors, HTTPFault, PeerMetadata, Router, StatsPluginConfig
+from sidecar.config.listener import Listener as ListenerConfig
+from sidecar.exchange import local_reply
+from sidecar.exchange.clusters import Clusters
+from sidecar.exchange.forwarding import Forwarding
+from sidecar.exchange.http1_server import Http1Server
+from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.manager_stats import ManagerStats
+from sidecar.exchange.peer_metadata import MetadataExchange
+from sidecar.exchange.request import Exchange
+from sidecar.exchange.routes import RouteHolder
+from sidecar.exchange.tracing import Tracer
+from sidecar.net.accepted import Accepted
+from sidecar.net.connection import Connection
+from sidecar.net.dispatcher import Dispatcher
+from sidecar.policy.fault import Fault
+from sidecar.protocol.http1_head import HeadOptions, Malformed, RequestMessage
+from sidecar.protocol.message import Field, field
+from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
+from sidecar.telemetry.stats import Stats
+
+IDLE_S = 3600.0
+"""Envoy's default idle timeout of downstream connections."""
+_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+
+
+class Surroundings(NamedTuple):
+    """What a manager needs of the engine."""
+
+    dispatcher: Dispatcher
+    clusters: Clusters
+    stats: Stats
+    sink: RecordSink
+    rng: random.Random
+    peer: Peer
+    node_id: str
+
+
+class Manager:
+    def __init__(
+        self,
+        config: HttpConnectionManager,
+        listener: ListenerConfig,
+        routes: RouteHolder,
+        around: Surroundings,
+        *,
+        tls: bool,
+    ) -> None:
+        """Raises `Refused` (fault filter) or ValueError (access log format)."""
+        self.config = config
+        self.routes = routes
+        self.clusters = around.clusters
+        self.dispatcher = around.dispatcher
+        self.sink = around.sink
+        self.rng = around.rng
+        self.stats = ManagerStats(around.stats, config.stat_prefix)
+        options, common = config.http_protocol_options, config.common_http_protocol_options
+        self.head_options = HeadOptions(
+            accept_http_10=options.accept_http_10,
+            default_host=options.default_host_for_http_10.encode(),
+            strict_escapes=config.normalize_path or config.use_remote_address,
+            underscores=common.headers_with_underscores_action,
+            scheme=b"https" if tls else b"http",
+            head_bytes_max=config.max_request_headers_kb * 1024,
+            fields_max=common.max_headers_count,
+        )
+        self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
+        self.headers_timeout_s = config.request_headers_timeout
+        self.request_timeout_s = config.request_timeout
+        self.stream_idle_s = config.stream_idle_timeout
+        self.stream_s = common.max_stream_duration or 0.0
+        self.requests_max = common.max_requests_per_connection
+        self.forwarding = Forwarding(config, around.rng)
+        self.server_field: Field | None = (
+            field(b"server", config.server_name.encode())
+            if config.server_header_transformation != "PASS_THROUGH"
+            else None
+        )
+        self.server_overwrites = config.server_header_transformation == "OVERWRITE"
+        self.upgrades = {one.upgrade_type.lower().encode(): one.enabled for one in config.upgrade_configs}
+        self.tracer = Tracer(config.tracing, around.rng) if config.tracing is not None else None
+        self.listener_name = listener.name
+        self.outbound = listener.traffic_direction != "INBOUND"
+        self.fault: Fault | None = None
+        self.cors = False
+        self.reporter = ""
+        self.exchange_metadata: MetadataExchange | None = None
+        self.envoy_headers = True
+        self._filters(config, around)
+        self.access_logs = tuple(
+            around.sink.access_log(one.typed_config.path, one.typed_config.format) for one in config.access_log
+        )
+        self.draining = False
+        self.connections: set[Http1Server] = set()
+        self._date_field: Field = field(b"date", b"")
+        self._date_second = -1
+
+    def _filters(self, config: HttpConnectionManager, around: Surroundings) -> None:
+        for one in config.http_filters:
+            match one.typed_config:
+                case HTTPFault() as fault:
+                    self.fault = Fault(fault)
+                case Cors():
+                    self.cors = True
+                case PeerMetadata() as metadata:
+                    self.exchange_metadata = MetadataExchange(metadata, around.peer, around.node_id)
+                case StatsPluginConfig():
+                    self.reporter = "source" if self.outbound else "destination"
+                case Router() as router:
+                    self.envoy_headers = not router.suppress_envoy_headers
+
+    def serve(self, connection: Connection, accepted: Accepted) -> None:
+        """A connection of this chain begins."""
+        Http1Server(self, connection, accepted)
+
+    def exchange(self, stream: Http1Server, message: RequestMessage) -> Exchange:
+        return Exchange(self, stream, message)
+
+    def opened(self, stream: Http1Server) -> None:
+        self.connections.add(stream)
+        self.stats.cx_total.value += 1
+        self.stats.cx_active.value += 1
+
+    def closed(self, stream: Http1Server) -> None:
+        if stream in self.connections:
+            self.connections.discard(stream)
+            self.stats.cx_active.value -= 1
+
+    def date(self) -> Field:
+        """The Date field of this second (RFC 9110 6.6.1)."""
+        second = time.time().__trunc__()
+        if second != self._date_second:
+            self._date_second = second
+            now = time.gmtime(second)
+            self._date_field = field(
+                b"date",
+                b"%s, %02d %s %d %02d:%02d:%02d GMT"
+                % (
+                    _DAYS[now.tm_wday],
+                    now.tm_mday,
+                    _MONTHS[now.tm_mon - 1],
+                    now.tm_year,
+                    now.tm_hour,
+                    now.tm_min,
+                    now.tm_sec,
+                ),
+            )
+        return self._date_field
+
+    def refused(self, stream: Http1Server, problem: Malformed) -> None:
+        """A request that could not be read."""
+        self.stats.cx_protocol_error.value += 1
+        if problem.status == 431:
+            self.stats.rq_too_large.value += 1
+        flags = "" if problem.details == "low_version" else "DPE"
+        self.reply_without_request(stream, Reply(problem.status, flags, problem.details, close=True))
+
+    def reply_without_request(self, stream: Http1Server, reply: Reply) -> None:
+        """Answer and close; there is no exchange to speak of, but the log has a line."""
+        self.stats.rq_total.value += 1
+        self.stats.rq_completed.value += 1
+        self.stats.classes[reply.status // 100 - 1].value += 1
+        head, body = local_reply.response(reply, None)
+        if self.server_field is not None:
+            head.headers.add(self.server_field)
+        head.headers.add(self.date())
+        accepted = stream.accepted
+        if self.access_logs:
+            record = ExchangeRecord(
+                started_at_s=time.time(),
+                response_code=reply.status,
+                flags=reply.flags,
+                details=reply.details,
+                bytes_sent=len(body),
+                listener=self.listener_name,
+                stat_prefix=self.config.stat_prefix,
+                downstream_local=accepted.local_text,
+                downstream_remote=accepted.remote_text,
+                downstream_direct_remote=str(accepted.direct_remote),
+                downstream_tls=accepted.tls,
+                connection_id=accepted.id,
+                response_headers=head.headers,
+                access_logs=self.access_logs,
+            )
+            self.sink.finished(record)
+        stream.answer_and_close(head, body)
+
+    def drain(self) -> None:
+        """No request after the one under way."""
+        self.draining = True
+        for stream in list(self.connections):
+            stream.drain()
+
+    def abort(self) -> None:
+        for stream in list(self.connections):
+            stream.connection_lost("local close")
