@@ -10,6 +10,7 @@ good configuration of that type and must not be cut off from the others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -64,11 +65,18 @@ class Subscription:
     version: str = ""  # the snapshot that the proxy is level with
     generation: int = 0
     error: ErrorDetail | None = None
-    refused: frozenset[str] = frozenset()  # the resources that `error` is about
+    refused: frozenset[str] = frozenset()  # the resources that `error` names
+    unsure: frozenset[str] = frozenset()  # others of the same response: one NACK names one reason
     settled_at: float = 0.0
 
     def step(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state][event]
+
+    def accepted(self) -> None:
+        """What was refused is in order now. Its companions are sent again: some may have been refused silently."""
+        for name in self.unsure:
+            self.known.pop(name, None)
+        self.error, self.refused, self.unsure = None, frozenset(), frozenset()
 
     def wants(self, name: str) -> bool:
         return self.wildcard or name in self.names
@@ -195,11 +203,13 @@ class Session:
             subscription.step(Event.ACK)
             # An ACK of other resources does not make the refused ones good.
             if subscription.refused & touched:
-                subscription.error, subscription.refused = None, frozenset()
+                subscription.accepted()
             return
         subscription.step(Event.NACK)
-        named = frozenset(name for name in touched if name in (error.path or error.message))
-        subscription.error, subscription.refused = error, named or touched
+        named = frozenset(name for name in touched if _names(error.message, name))
+        subscription.error = error
+        subscription.refused = named or touched
+        subscription.unsure = (subscription.unsure | touched) - subscription.refused
 
     def _level(self, subscription: Subscription, snapshot: Snapshot) -> None:
         if subscription.state in (State.IDLE, State.IN_FLIGHT) or subscription.updates(snapshot):
@@ -236,6 +246,11 @@ class Session:
         return f"<Session {', '.join(parts)}>"
 
 
+def _names(message: str, name: str) -> bool:
+    """True when `message` names the resource: `80` is not named by `outbound|80||web`."""
+    return re.search(rf"(?<![\w|.:/-]){re.escape(name)}(?![\w|/-])", message) is not None
+
+
 def _subscribe(subscription: Subscription, request: DeltaRequest) -> None:
     first = subscription.state is State.IDLE
     if first:
@@ -248,7 +263,8 @@ def _subscribe(subscription: Subscription, request: DeltaRequest) -> None:
         subscription.known.pop(name, None)
         if name in subscription.refused:
             subscription.refused -= {name}
-            subscription.error = subscription.error if subscription.refused else None
+            if not subscription.refused:
+                subscription.accepted()
     for name in request.subscribe:
         if name == "*":
             subscription.wildcard = True

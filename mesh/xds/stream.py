@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -24,9 +23,9 @@ WRITE_TIMEOUT_S = 30.0
 """A proxy that takes nothing for this long is cut off; it comes back with what it has."""
 FIRST_REQUEST_WAIT_S = 0.5
 """How long we wait for the first request before we answer the head, so that a refusal can be an HTTP status."""
-POD_WAIT_S = 5.0
 POD_POLL_S = 0.02
-"""A proxy may be quicker than our watch of its pod."""
+POD_POLLS_MAX = 250
+"""A proxy may be quicker than our watch of its pod: it is given five seconds."""
 
 Workloads = Callable[[], Mapping[tuple[str, str], Workload]]
 
@@ -169,10 +168,10 @@ async def admit(node_id: str, identity: Identity, workloads: Workloads) -> Node 
     if node is None:
         return f"node.id: {node_id!r} is not of the form KIND~IP~POD.NAMESPACE~DOMAIN"
     if node.namespace == identity.namespace:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POD_WAIT_S):
-                while node.key not in workloads():
-                    await asyncio.sleep(POD_POLL_S)
+        for _ in range(POD_POLLS_MAX):
+            if node.key in workloads():
+                break
+            await asyncio.sleep(POD_POLL_S)
     found = check_node(node, identity, workloads())
     return found if isinstance(found, str) else node
 

@@ -190,6 +190,24 @@ def test_an_error_stays_until_the_refused_resource_is_accepted() -> None:
     assert session.status()["cds"] == {"status": "SYNCED", "version": "v3", "error": None}
 
 
+def test_a_second_silent_refusal_comes_to_light() -> None:
+    """A NACK gives one reason. When that is mended, the rest of the response is sent again."""
+    session = Session()
+    Proxy(session)
+    session.target(snapshot(1, cds={"outbound|80||a": 1, "outbound|80||b": 1, "80": 1}))
+    (clusters,) = session.responses(0.0)
+    nack(session, clusters, "lb_policy: not supported in outbound|80||a (and 1 more)")
+    assert session.subscriptions[CLUSTER].refused == {"outbound|80||a"}
+    session.target(snapshot(2, cds={"outbound|80||a": 2, "outbound|80||b": 1, "80": 1}))
+    (mended,) = session.responses(0.0)
+    assert [one.name for one in mended.resources] == ["outbound|80||a"]
+    session.receive(DeltaRequest(CLUSTER, nonce=mended.nonce), 0.0)
+    (again,) = session.responses(0.0)
+    assert {one.name for one in again.resources} == {"outbound|80||b", "80"}
+    nack(session, again, "lb_policy: not supported in outbound|80||b")
+    assert session.status()["cds"]["status"] == "ERROR"
+
+
 def test_an_error_goes_with_the_refused_resource() -> None:
     session = Session()
     proxy = Proxy(session)
