@@ -62,6 +62,7 @@ class Subscription:
     names: set[str] = field(default_factory=set)
     known: dict[str, str] = field(default_factory=dict)  # name -> version sent last
     in_flight: DeltaResponse | None = None
+    answered: bool = False  # anything was sent on this stream
     version: str = ""  # the snapshot that the proxy is level with
     generation: int = 0
     error: ErrorDetail | None = None
@@ -182,8 +183,11 @@ class Session:
                 if name in subscription.names:
                     subscription.known[name] = ABSENT
             removed += vanished
-        if not resources and not removed:
+        # A proxy that asked for everything must learn that there is nothing: it counts as ready only then.
+        first = subscription.wildcard and not subscription.answered
+        if not resources and not removed and not first:
             return
+        subscription.answered = True
         self._nonces += 1
         response = DeltaResponse(
             subscription.type_url, snapshot.version, str(self._nonces), tuple(resources), tuple(removed)

@@ -129,6 +129,17 @@ def test_unchanged_resources_are_not_sent_and_the_version_still_advances() -> No
     assert session.status()["cds"] == {"status": "SYNCED", "version": "v3", "error": None}
 
 
+def test_a_wildcard_is_answered_even_when_there_is_nothing() -> None:
+    """A gateway without a Gateway has no listeners; it must not wait for them."""
+    session = Session()
+    proxy = Proxy(session)
+    session.target(snapshot(1))
+    proxy.settle()
+    assert proxy.log == [(url, [], []) for url in (CLUSTER, LISTENER, NAME_TABLE)]
+    session.target(snapshot(2))
+    assert session.responses(0.0) == []
+
+
 def test_a_reconnecting_proxy_gets_only_the_difference() -> None:
     session = Session()
     new = snapshot(7, cds={"a": 1, "b": 2})
