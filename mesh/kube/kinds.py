@@ -156,6 +156,9 @@ VALIDATING_WEBHOOK = Kind(
     namespaced=False, categories=("api-extensions",),
 )  # fmt: skip
 TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", namespaced=False, verbs=("create",))
+SELF_SUBJECT_REVIEW = Kind(
+    "authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False, verbs=("create",),
+)  # fmt: skip
 VIRTUAL_SERVICE, *_OLD_VIRTUAL_SERVICE = _istio("VirtualService", "virtualservices", "vs")
 DESTINATION_RULE, *_OLD_DESTINATION_RULE = _istio("DestinationRule", "destinationrules", "dr")
 SERVICE_ENTRY, *_OLD_SERVICE_ENTRY = _istio("ServiceEntry", "serviceentries", "se")
@@ -166,7 +169,7 @@ PEER_AUTHENTICATION, *_OLD_PEER_AUTHENTICATION = _istio(
 
 BUILT_IN: tuple[Kind, ...] = (
     POD, SERVICE, ENDPOINTS, ENDPOINT_SLICE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, NAMESPACE, NODE, EVENT,
-    DEPLOYMENT, REPLICA_SET, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK, TOKEN_REVIEW,
+    DEPLOYMENT, REPLICA_SET, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK, TOKEN_REVIEW, SELF_SUBJECT_REVIEW,
     VIRTUAL_SERVICE, *_OLD_VIRTUAL_SERVICE,
     DESTINATION_RULE, *_OLD_DESTINATION_RULE,
     SERVICE_ENTRY, *_OLD_SERVICE_ENTRY,
