@@ -19,6 +19,7 @@ from mesh.kube.informer import Informer
 from mesh.kube.kinds import POD, SERVICE
 from mesh.kube.objects import Object, name_of, namespace_of, uid_of
 from mesh.kube.tasks import spawn
+from orchestrator.api.errors import failure
 from orchestrator.controllers.controller import Informers
 from orchestrator.events import EventRecorder
 from orchestrator.images import Images
@@ -158,12 +159,12 @@ class Kubelet:
         if previous:
             if not found or (not restarts and not found.get("lastState")):
                 text = f'previous terminated container "{name}" in pod "{name_of(pod)}" not found'
-                raise ApiError(400, "BadRequest", text)
+                raise failure(400, text)
             waiting = "waiting" in (found.get("state") or {})
             return restarts if waiting else restarts - 1
         waiting_state = (found or {}).get("state", {}).get("waiting") if found else {"reason": "ContainerCreating"}
         if waiting_state and not (found or {}).get("lastState"):
             reason = waiting_state.get("reason", "ContainerCreating")
             what = f'container "{name}" in pod "{name_of(pod)}" is waiting to start: {reason}'
-            raise ApiError(400, "BadRequest", what)
+            raise failure(400, what)
         return restarts

@@ -79,8 +79,10 @@ class PodWorker:
         return uid_of(self.pod)
 
     def update(self, pod: Object) -> None:
-        self.pod = pod
-        self._volumes.pod = pod
+        if self.sandbox is not None:
+            # Containers read the address from the status, where it stands only after our next report.
+            pod = {**pod, "status": {**(pod.get("status") or {}), "podIP": self._ip or NODE_IP}}
+        self.pod = self._volumes.pod = pod
         if deleting(pod):
             self._ending.set()
 
@@ -131,13 +133,17 @@ class PodWorker:
         sandbox = await node.runtime.adopt(self.uid, self._ip)
         if sandbox is None:
             sandbox = await node.runtime.create_sandbox(sandbox_spec(self.pod, self._ip, node.layout))
+        self.sandbox = sandbox
         if not host_network:
             annotations = {SANDBOX_ANNOTATION: str(sandbox.directory)}
             patch = {"metadata": {"annotations": annotations, "uid": self.uid}}
-            self.pod = await node.client.patch(POD, name_of(self.pod), patch, namespace_of(self.pod))
-        # Containers and the downward API read the address from the status, which is written a moment later.
-        self.pod = {**self.pod, "status": {**(self.pod.get("status") or {}), "podIP": self._ip or NODE_IP}}
-        self._volumes.pod = self.pod
+            try:
+                self.update(await node.client.patch(POD, name_of(self.pod), patch, namespace_of(self.pod)))
+            except BaseException:
+                self.sandbox = None  # the next try adopts it, and announces it again
+                raise
+        else:
+            self.update(self.pod)
         self._changed()
         return sandbox
 
@@ -169,7 +175,7 @@ class PodWorker:
         await asyncio.gather(starting, return_exceptions=True)
         await self._stop_containers()
         if not completed and not self._ending.is_set():
-            return self.pod["spec"].get("restartPolicy", "Always") == "Never"
+            return bool(self.pod["spec"].get("restartPolicy", "Always") == "Never")
         if not self._ending.is_set():
             self._changed()
             await self._remain()
