@@ -65,6 +65,9 @@ class SqliteStore:
         try:
             self._database = _open(path, synchronous)
             self._load()
+        except StoreCorrupt:
+            os.close(self._lock)
+            raise
         except sqlite3.DatabaseError as failure:
             os.close(self._lock)
             raise StoreCorrupt(

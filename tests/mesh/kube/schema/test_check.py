@@ -53,7 +53,8 @@ def test_unknown_fields_are_named_and_pruned(obj: dict[str, Any], unknown: list[
         ),
         (
             {"spec": {"template": {"spec": {"containers": {}}}}},
-            "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type "
+            "[]v1.Container",
         ),
     ],
 )
