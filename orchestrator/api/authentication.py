@@ -8,8 +8,6 @@ from orchestrator.api.call import AUTHENTICATED, User
 from orchestrator.api.errors import unauthorized
 from orchestrator.api.tokens import ServiceAccountTokens, TokenError
 
-_BEARER = "bearer "
-
 
 def user_of_certificate(certificate: dict[str, Any] | None) -> User | None:
     """From `ssl.SSLSocket.getpeercert()`: common name is the user, organisations are groups.
@@ -30,9 +28,10 @@ class Authenticator:
 
     async def user(self, certificate: dict[str, Any] | None, authorization: str) -> User:
         """A token, if sent, decides alone: a bad one is refused even beside a good certificate."""
-        if authorization[: len(_BEARER)].lower() == _BEARER:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer":
             try:
-                found, _ = await self._tokens.authenticate(authorization[len(_BEARER) :].strip())
+                found, _ = await self._tokens.authenticate(token.strip())
             except TokenError as problem:
                 raise unauthorized() from problem
             return found

@@ -13,8 +13,7 @@ from orchestrator.api.protobuf import ProtobufError, decode_envelope
 
 BODY_BYTES_MAX = 3 * 1024 * 1024
 DEPTH_MAX = 100
-YAML_NODES_MAX = 200_000
-"""An alias costs nothing to write and everything to expand: nodes are counted as they are built."""
+YAML_EVENTS_MAX = 500_000
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _JSON = frozenset(("", "application/json", "*/*"))
@@ -74,19 +73,11 @@ def check_depth(value: Any) -> None:
     raise bad_request(f"the body is nested deeper than {DEPTH_MAX} levels")
 
 
-class _BoundedLoader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """Counts nodes, refuses aliases to containers (YAML bombs are made of them) and keeps dates as text."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not accepted")
-        self.nodes = getattr(self, "nodes", 0) + 1
-        if self.nodes > YAML_NODES_MAX:
-            raise yaml.YAMLError("too many nodes")
-        return super().compose_node(parent, index)
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """Keeps dates as text, as JSON has them."""
 
 
-_BoundedLoader.yaml_implicit_resolvers = {
+_Loader.yaml_implicit_resolvers = {
     key: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -94,11 +85,23 @@ _BoundedLoader.yaml_implicit_resolvers = {
 
 def _decode_yaml(content: bytes) -> Any:
     try:
-        value = yaml.load(content, _BoundedLoader)  # noqa: S506 - a safe loader
+        _check_events(content)
+        value = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, RecursionError) as problem:
         raise bad_request(f"error converting YAML to JSON: {problem}") from problem
     check_depth(value)
     return value
+
+
+def _check_events(content: bytes) -> None:
+    """Bound a document before it is built: YAML bombs are made of aliases."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(content, _Loader)):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not accepted")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if count > YAML_EVENTS_MAX or depth > DEPTH_MAX:
+            raise yaml.YAMLError("the document is too large or nested too deep")
 
 
 def decode_patch(content: bytes, content_type: str) -> tuple[PatchType, Any]:
