@@ -60,15 +60,13 @@ class ContainerWorker:
         self._probing: list[asyncio.Task[None]] = []
         self._grace_s = float(around.pod()["spec"].get("terminationGracePeriodSeconds", 30))
 
-    async def run(self, adopted: ContainerState | None = None) -> None:
+    async def run(self, *, adopted: bool = False) -> None:
         """Start it, or go on with the attempt of an earlier kubelet, and keep it as its policy says."""
         container = self.container
         while not self._stopping.is_set():
-            if adopted is None and not await self._start():
+            if not adopted and not await self._start():
                 continue
-            if adopted is not None:
-                container.run, container.attempt, container.waiting = adopted, adopted.attempt, None
-                adopted = None
+            adopted = False
             if container.running:
                 await self._watch()
             if self._stopping.is_set() or not restart_wanted(container, self._policy()):
@@ -168,10 +166,11 @@ class ContainerWorker:
 
     def _begin_probes(self) -> None:
         container = self.container
-        if not container.spec.get("startupProbe"):
+        begun = container.started  # an adopted container has passed its startup probe in an earlier kubelet's time
+        if begun or not container.spec.get("startupProbe"):
             self._mark_started()
         for kind in PROBES:
-            if probe := container.spec.get(kind):
+            if (probe := container.spec.get(kind)) and not (begun and kind == "startupProbe"):
                 task = spawn(self._probe(kind, probe), name=f"{kind} {container.name}")
                 self._probing.append(task)
 
@@ -185,7 +184,8 @@ class ContainerWorker:
     async def _probe(self, kind: str, probe: dict[str, Any]) -> None:
         container, around = self.container, self._around
         execute = lambda argv, seconds: around.execute(container.name, argv, seconds)  # noqa: E731
-        verdict = probes.Verdict(probe, initially=kind == "livenessProbe")
+        initially = {"livenessProbe": True, "readinessProbe": container.readiness}.get(kind, False)
+        verdict = probes.Verdict(probe, initially=initially)
         await asyncio.sleep(float(probe.get("initialDelaySeconds", 0)))
         period_s = float(probe.get("periodSeconds", 10))
         early_s = probes.EARLY_PERIOD_S

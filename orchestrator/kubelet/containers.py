@@ -57,6 +57,16 @@ class Container:
     def log_path(self) -> str:
         return f"{self.name}/{self.attempt}.log"
 
+    def adopt(self, state: ContainerState, status: dict[str, Any]) -> None:
+        """Go on where an earlier kubelet left it: `status` is the containerStatus that it wrote last.
+
+        A container that was ready stays so until its probe says otherwise, or its endpoint would flicker.
+        """
+        self.run, self.attempt, self.waiting = state, state.attempt, None
+        if state.running and status.get("restartCount") == state.attempt:
+            self.started = bool(status.get("started"))
+            self.ready = self.readiness = bool(status.get("ready"))
+
     def status(self, uid: str) -> dict[str, Any]:
         """The containerStatus of the API."""
         made: dict[str, Any] = {

@@ -131,6 +131,7 @@ class PodWorker:
             if not self._ip:
                 raise RuntimeFailure("FailedCreatePodSandBox", "no pod address is free")
         sandbox = await node.runtime.adopt(self.uid, self._ip)
+        adopted = sandbox is not None
         if sandbox is None:
             sandbox = await node.runtime.create_sandbox(sandbox_spec(self.pod, self._ip, node.layout))
         self.sandbox = sandbox
@@ -144,7 +145,8 @@ class PodWorker:
                 raise
         else:
             self.update(self.pod)
-        self._changed()
+        if not adopted:
+            self._changed()
         return sandbox
 
     def _begin_again(self) -> None:
@@ -190,7 +192,12 @@ class PodWorker:
         for state in (*await inside.known(), *await proxy.known()):
             if state.name not in known or known[state.name].attempt < state.attempt:
                 known[state.name] = state
+        status = self.pod.get("status") or {}
+        written = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
         for container in self.containers:
+            if container.name in known:
+                before: dict[str, Any] = next((found for found in written if found["name"] == container.name), {})
+                container.adopt(known[container.name], before)
             launcher: Launcher = proxy if uses_proxy(container) else inside
             self._workers[container.name] = ContainerWorker(container, self._surroundings(sandbox, launcher))
         return known
@@ -218,7 +225,7 @@ class PodWorker:
         apps = []
         for container in self.containers:
             worker = self._workers[container.name]
-            task = spawn(worker.run(adopted.get(container.name)), name=f"{name_of(self.pod)}/{container.name}")
+            task = spawn(worker.run(adopted=container.name in adopted), name=f"{name_of(self.pod)}/{container.name}")
             self._tasks.append(task)
             if container.role is Role.APP:
                 apps.append(task)
