@@ -16,6 +16,8 @@ HOST_LENGTH_MAX = 255
 LABEL_LENGTH_MAX = 63
 REGEX_LENGTH_MAX = 1024
 PORT_MAX = 65535
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 _LABEL = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _WILDCARD_LABEL = re.compile(r"\*|\*?[a-zA-Z0-9*-]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _SNI_LABEL = re.compile(r"[-a-zA-Z0-9_]+")
@@ -99,7 +101,7 @@ def check_regex(found: Findings, expression: str, below: str) -> None:
         found.error(f"regex is too long (max {REGEX_LENGTH_MAX} characters)", below)
         return
     try:
-        re2.compile(expression)  # type: ignore[no-untyped-call]
+        re2.compile(expression, _QUIET)  # type: ignore[no-untyped-call]
     except re2.error as error:
         found.error(f"invalid regex {expression!r}: {error}", below)
 

@@ -91,10 +91,10 @@ class DestinationRules:
                 merged[same] = _merge(merged[same], rule)
 
     @property
-    def select_workloads(self) -> bool:
-        """Some rule is for certain workloads of its namespace only."""
+    def selecting_keys(self) -> frozenset[str]:
+        """The label keys by which rules choose the workloads that they are for."""
         every = (rule for hosts in self._by_namespace.values() for rules in hosts.values() for rule in rules)
-        return any(rule.workload_selector is not None for rule in every)
+        return frozenset(key for rule in every for key in rule.workload_selector or ())
 
     def find(
         self, host: str, *, client_namespace: str, service_namespace: str, labels: Mapping[str, str] | None = None

@@ -61,7 +61,7 @@ def unsupported(obj: Object) -> tuple[Message, ...]:
         Message(f"spec.{path}", f"{value} is not supported by this mesh")
         for wanted, values in _VALUES.get(kind, ())
         for path, value in at(spec, wanted)
-        if value in values
+        if isinstance(value, str) and value in values
     ]
     if kind == "VirtualService":
         found += [

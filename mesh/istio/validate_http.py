@@ -200,7 +200,7 @@ def _check_cors(found: Findings, cors: Mapping[str, Any]) -> None:
         if match.kind == "regex" and match.value:
             check_regex(at, match.value, "regex")
     for at, method in found.each("allowMethods", cors.get("allowMethods")):
-        at.require(method in CORS_METHODS, f"{method!r} is not a supported HTTP method")
+        at.require(text(method) in CORS_METHODS, f"{method!r} is not a supported HTTP method")
     for key in ("allowHeaders", "exposeHeaders"):
         for at, name in found.each(key, cors.get(key)):
             at.require(_HEADER_NAME.fullmatch(text(name)), "header name is invalid")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mesh.istio.destination_rule import DestinationRule
+from mesh.istio.values import mapping
 from mesh.istio.virtual_service import MESH_GATEWAY, Destination
 from mesh.registry.model import Service, Workload
 from mesh.registry.state import MeshState
@@ -29,7 +30,7 @@ class Viewpoint:
 
     @classmethod
     def of(cls, state: MeshState, proxy: Workload) -> Viewpoint:
-        return cls(state, proxy.namespace, proxy.labels if selects_by_labels(state) else {})
+        return cls(state, proxy.namespace, relevant_labels(state, proxy))
 
     @property
     def identity(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -56,18 +57,24 @@ class Viewpoint:
         return found
 
 
-def selects_by_labels(state: MeshState) -> bool:
-    """True when some rule looks at the caller's labels, so that proxies of one namespace may differ."""
-    key = "selects_by_labels"
+def selecting_keys(state: MeshState) -> frozenset[str]:
+    """The label keys that some rule asks callers for: only by these may proxies of one namespace differ."""
+    key = "selecting_keys"
     if key not in state.config_memo:
-        routes = any(
-            match.get("sourceLabels")
+        routes = {
+            label
             for one in state.istio.virtual_services
             for rule in (*one.http, *one.tls, *one.tcp)
             for match in rule.matches
-        )
-        state.config_memo[key] = routes or state.istio.destination_rules.select_workloads
-    return bool(state.config_memo[key])
+            for label in mapping(match.get("sourceLabels"))
+        }
+        state.config_memo[key] = frozenset(routes | state.istio.destination_rules.selecting_keys)
+    found: frozenset[str] = state.config_memo[key]
+    return found
+
+
+def relevant_labels(state: MeshState, proxy: Workload) -> Mapping[str, str]:
+    return {key: proxy.labels[key] for key in selecting_keys(state) & proxy.labels.keys()}
 
 
 def cluster_for(view: Viewpoint, destination: Destination, listener_port: int) -> str:

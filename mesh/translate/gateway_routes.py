@@ -10,7 +10,7 @@ from mesh.istio.hosts import intersection
 from mesh.registry.model import Workload
 from mesh.registry.state import MeshState
 from mesh.translate import names
-from mesh.translate.context import Viewpoint, selects_by_labels
+from mesh.translate.context import Viewpoint, relevant_labels
 from mesh.translate.gateways import BoundServer, ListenerServers
 from mesh.translate.matches import is_catch_all
 from mesh.translate.outbound_routes import route_configuration
@@ -19,8 +19,7 @@ from mesh.translate.routes import http_routes
 
 
 def gateway_view(state: MeshState, proxy: Workload, bound: BoundServer) -> Viewpoint:
-    labels = proxy.labels if selects_by_labels(state) else {}
-    return Viewpoint(state, proxy.namespace, labels, frozenset({bound.gateway.key}))
+    return Viewpoint(state, proxy.namespace, relevant_labels(state, proxy), frozenset({bound.gateway.key}))
 
 
 def gateway_routes(state: MeshState, proxy: Workload, listener: ListenerServers) -> dict[str, Resource]:

@@ -187,4 +187,4 @@ def _unknown(view: Viewpoint) -> Resource:
 
 def _range(subnet: str) -> Resource:
     address, _, length = subnet.partition("/")
-    return {"address_prefix": address, "prefix_len": int(length) if length else 32}
+    return {"address_prefix": address, "prefix_len": int(length or (128 if ":" in address else 32))}

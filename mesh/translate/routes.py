@@ -10,7 +10,7 @@ from mesh.istio.values import duration_s, duration_text, mapping, text
 from mesh.istio.virtual_service import Destination, Rule, VirtualService
 from mesh.translate import names
 from mesh.translate.context import Viewpoint, cluster_for
-from mesh.translate.faults import per_filter_config
+from mesh.translate.faults import per_filter_config, percent_of
 from mesh.translate.hashing import hash_policies
 from mesh.translate.header_edits import HeaderEdits, header_edits, joined
 from mesh.translate.matches import applies, is_catch_all, path_text, route_match
@@ -165,7 +165,7 @@ def _mirrors(rule: Rule, view: Viewpoint, port: int) -> list[Resource]:
     found = []
     for destination, share in wanted:
         # Absent means all of it; an explicit zero means none.
-        percent = 100.0 if share is None else float(mapping(share).get("value") or 0)
+        percent = 100.0 if share is None else percent_of({"percentage": share})
         if percent > 0 and destination is not None:
             found.append(
                 {
