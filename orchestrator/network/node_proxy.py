@@ -81,8 +81,6 @@ class PodHooks:
             except (RuntimeFailure, OSError) as failure:
                 log.info("hooks of pod %s: %s", self.pod.ip, failure)
                 await asyncio.sleep(RETRY_S)
-        for listener in (inbound, outbound, datagrams, streams):
-            self._closers.append(listener.close)
         namespace = self.pod.name[0]
         self._closers.append(await serve_datagrams(datagrams, self._resolver))
         self._spawn(serve_streams(streams, self._resolver), f"dns of {namespace}")
@@ -112,17 +110,18 @@ class PodHooks:
         self, listener: socket.socket, handle: Callable[[socket.socket], Coroutine[Any, Any, None]]
     ) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listener)
-            except OSError as failure:
-                log.warning("pod %s: accept: %s", self.pod.ip, failure)
-                await asyncio.sleep(RETRY_S)
-                continue
-            if len(self._tasks) > CONNECTIONS_MAX_PER_POD:
-                refuse(connection)
-                continue
-            self._spawn(self._carry(connection, handle), "connection")
+        with listener:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                except OSError as failure:
+                    log.warning("pod %s: accept: %s", self.pod.ip, failure)
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if len(self._tasks) > CONNECTIONS_MAX_PER_POD:
+                    refuse(connection)
+                    continue
+                self._spawn(self._carry(connection, handle), "connection")
 
     async def _carry(
         self, connection: socket.socket, handle: Callable[[socket.socket], Coroutine[Any, Any, None]]

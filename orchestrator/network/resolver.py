@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 
-from dnslib import CLASS, CNAME, QTYPE, RCODE, RR, SOA, SRV, A, DNSError, DNSHeader, DNSRecord
+from dnslib import CNAME, QTYPE, RCODE, RR, SOA, SRV, A, DNSError, DNSHeader, DNSRecord
 
 from orchestrator.network.cluster import Cluster, Service
 
@@ -18,6 +18,8 @@ ZONE = "cluster.local"
 TTL_S = 5
 """Short, because endpoints of headless services come and go (CoreDNS: 5)."""
 UDP_BYTES = 512
+CLASSES = (1, 255)
+"""IN and ANY (RFC 1035 section 3.2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Resolver:
             return None
         if request.header.qr or len(request.questions) != 1:
             return None
-        if request.header.opcode != 0 or request.q.qclass not in (CLASS.IN, CLASS.ANY):
+        if request.header.opcode != 0 or request.q.qclass not in CLASSES:
             return failure(request, RCODE.NOTIMP)
         name = str(request.q.qname).rstrip(".").lower()
         if name != self._zone and not name.endswith(f".{self._zone}"):
