@@ -23,7 +23,7 @@ from sidecar.control.exporter import SpanExporter
 from sidecar.control.http_server import HttpServer, tcp_listener, unix_listener
 from sidecar.control.identity import Identity
 from sidecar.control.name_table import NameTable
-from sidecar.control.node import MeshSettings
+from sidecar.control.node import MeshSettings, resolve
 from sidecar.control.snapshot import Snapshot
 from sidecar.control.status import AGENT_PORT, PROMETHEUS_PORT, StatusPages
 from sidecar.control.xds import XdsClient
@@ -72,6 +72,7 @@ class MeshProxy:
             secrets=self.secrets,
             rng=self._rng,
             sandbox=settings.sandbox,
+            resolve_path=lambda path: str(resolve(path, settings.mounts)),
         )
         self.identity = Identity(
             self.discovery,

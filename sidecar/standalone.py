@@ -110,7 +110,7 @@ class StandaloneProxy:
         for key, type_url in (("secrets", SECRET), ("clusters", CLUSTER), ("listeners", LISTENER)):
             for index, resource in enumerate(static.get(key) or ()):
                 name = resource.get("name") or f"{key[:-1]}-{index}"
-                refusal = engine.apply(type_url, name, resource)
+                refusal = engine.apply(type_url, name, resource, static=True)
                 if refusal is not None:
                     where = f"static_resources.{key}[{index}].{refusal.path}"
                     raise BootstrapError(f"{self.bootstrap.path}: {where}: {refusal.reason}")

@@ -189,8 +189,9 @@ def accept(answer: Any, key: MemoryFile, spiffe_id: str) -> Certificate:
         raise IdentityError("the certificate authority's answer has no cert_chain of leaf and root")
     leaf, root = chain[0], chain[-1]
     served = "".join(one if one.endswith("\n") else one + "\n" for one in chain[:-1]).encode()
+    chain_file = MemoryFile("workload-chain", served)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(MemoryFile("chain", served).path, key.path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain_file.path, key.path)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=root)
         described = describe(leaf)
     except (ssl.SSLError, OSError) as error:
@@ -215,7 +216,8 @@ def describe(leaf: str) -> dict[str, Any]:
     The decoder has no public name in the standard library; cryptography, which has, must not be loaded here.
     """
     decode = cast("Callable[[str], dict[str, Any]]", ssl._ssl._test_decode_cert)  # type: ignore[attr-defined]
-    return decode(MemoryFile("leaf", leaf.encode()).path)
+    file = MemoryFile("leaf", leaf.encode())
+    return decode(file.path)
 
 
 def renewal_pause_s(certificate: Certificate, *, now: float, rng: random.Random) -> float:

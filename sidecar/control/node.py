@@ -48,6 +48,8 @@ class MeshSettings:
     """Where this proxy keeps its admin socket and its last good configuration."""
     sandbox: str | None
     """The pod's sandbox directory; None = the process's own network is the pod's."""
+    mounts: Mapping[str, str]
+    """Mount path -> path on the host: how paths in the configuration are to be read."""
     status_port: int
     drain_s: float
     certificate_lifetime_s: float
@@ -81,6 +83,7 @@ def mesh_settings(kind: str, environment: Mapping[str, str]) -> MeshSettings:
         root_file=resolve(ROOT_FILE, mounts),
         directory=Path(environment.get("POCKETMESH_PROXY_DIR") or "/var/lib/istio/proxy"),
         sandbox=environment.get("POCKETMESH_SANDBOX") or None,
+        mounts={str(key): str(value) for key, value in mounts.items()},
         status_port=int(environment.get("ENVOY_STATUS_PORT") or 15021),
         drain_s=duration_s(config.get("terminationDrainDuration"), DRAIN_DEFAULT_S),
         certificate_lifetime_s=duration_s(environment.get("SECRET_TTL"), 24 * 3600.0),

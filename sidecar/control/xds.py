@@ -197,7 +197,11 @@ class XdsClient:
     def _apply_one(self, type_url: str, name: str, encoded: bytes) -> Refusal | None:
         resource = msgspec.json.decode(encoded)
         if type_url != NAME_TABLE:
-            return self._engine.apply(type_url, name, resource)
+            try:
+                return self._engine.apply(type_url, name, resource)
+            except Exception:  # a bug in one resource's compilation must not cut this proxy off from all others
+                log.exception("%s %s", type_url, name)
+                return Refusal("", "internal error, see the proxy's log")
         table = resource.get("table") if isinstance(resource, dict) else None
         if not isinstance(table, dict):
             return Refusal("table", "a mapping of names is required")
