@@ -37,6 +37,8 @@ from sidecar.telemetry.stats import Stats
 
 log = logging.getLogger(__name__)
 
+ACCEPT_WAIT_S = 2.0
+"""How long a start waits for the certificate before it serves without (plaintext and passthrough still work)."""
 WITHDRAW_PATH = "/v3/withdraw"
 WITHDRAW_TIMEOUT_S = 7.0
 """Longer than the control plane's own bound of 5 s."""
@@ -105,10 +107,13 @@ class MeshProxy:
         restored = self.xds.restore()
         if restored:
             log.info("restored %d resources of the last good configuration", restored)
-        await self.engine.start()
+        self._start(self.identity.run(), "identity")
         await self._serve_admin()
         await self._serve_pod()
-        self._start(self.identity.run(), "identity")
+        # Callers wait in the sandbox's sockets: taken before there is a certificate, they would be reset.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.identity.ready.wait(), ACCEPT_WAIT_S)
+        await self.engine.start()
         await self.identity.ready.wait()
         self._start(self.xds.run(), "xds")
         self._start(self.exporter.run(), "spans")

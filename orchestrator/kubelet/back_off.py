@@ -18,6 +18,11 @@ class BackOff:
     def __init__(self) -> None:
         self._next_s = 0.0
 
+    @property
+    def at_once(self) -> bool:
+        """Whether the next start needs no waiting."""
+        return not self._next_s
+
     def delay_s(self, ran_s: float) -> float:
         """After a run of `ran_s` seconds."""
         if ran_s >= FORGOTTEN_AFTER_S:

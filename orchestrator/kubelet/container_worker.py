@@ -20,7 +20,7 @@ from orchestrator.events import EventRecorder
 from orchestrator.images import ImageError
 from orchestrator.kubelet import hooks, probes
 from orchestrator.kubelet.back_off import BackOff
-from orchestrator.kubelet.containers import Container, restart_wanted
+from orchestrator.kubelet.containers import Container, Role, restart_wanted
 from orchestrator.kubelet.launcher import Launch, Launcher
 from orchestrator.kubelet.references import ReferenceFailure
 from orchestrator.runtimes.base import ContainerState, RuntimeFailure
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 CONFIG_RETRY_S = 2.0
 """How often a container that waits for something missing (an image, a ConfigMap) looks again."""
 KILL_WAIT_S = 10.0
+RESTART_GRACE_S = 1.0
+"""A sidecar that dies is promised to be back within this."""
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
@@ -134,8 +136,21 @@ class ContainerWorker:
         for task in self._probing:
             task.cancel()
         self._probing = []
-        container.ready = container.started = container.readiness = False
+        container.started = container.readiness = False
+        if container.role is Role.SIDECAR and self._back_off.at_once and not self._stopping.is_set():
+            # Its sockets wait in the sandbox and the next attempt takes them in a moment: were the pod unready
+            # meanwhile, its callers would be told that there is nobody, instead of waiting that moment.
+            spawn(self._unready_unless_back(container.attempt), name=f"restart of {container.name}")
+            return
+        container.ready = False
         around.changed()
+
+    async def _unready_unless_back(self, attempt: int) -> None:
+        await asyncio.sleep(RESTART_GRACE_S)
+        container = self.container
+        if not container.started and container.attempt <= attempt + 1:
+            container.ready = False
+            self._around.changed()
 
     async def _post_start(self, hook: dict[str, Any]) -> None:
         failure = await self._hook(hook, self._grace_s)
@@ -177,7 +192,8 @@ class ContainerWorker:
     def _mark_started(self) -> None:
         container = self.container
         container.started = True
-        container.ready = container.readiness or not container.spec.get("readinessProbe")
+        back = container.attempt > 0 and container.ready  # a sidecar that was restarted at once
+        container.ready = container.readiness or back or not container.spec.get("readinessProbe")
         self.settled.set()
         self._around.changed()
 

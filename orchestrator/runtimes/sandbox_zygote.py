@@ -30,7 +30,7 @@ from orchestrator.runtimes.base import SandboxSpec
 from orchestrator.runtimes.container import Surroundings
 from orchestrator.runtimes.idmap import IdMap
 from orchestrator.runtimes.rootplan import MASKED
-from orchestrator.runtimes.shim import Shim
+from orchestrator.runtimes.shim import INBOUND, Shim
 
 CREATE_TIMEOUT_S = 20.0
 HOSTNAME_BYTES_MAX = 64
@@ -109,6 +109,7 @@ def make_sandbox(request: Request, masked: Sequence[str]) -> dict[str, Any]:
     request.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     logs = _open_log_directory(Path(spec.log_directory), ids)
     listener = wire.listen(str(request.directory / "shim.sock"))
+    inbound = None if spec.host_network else wire.listen(str(request.directory / INBOUND), kind=socket.SOCK_STREAM)
     description = {"uid": spec.uid, "ip": spec.ip, "id_base": ids.base, "id_count": ids.count}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(CREATE_TIMEOUT_S)
@@ -117,9 +118,11 @@ def make_sandbox(request: Request, masked: Sequence[str]) -> dict[str, Any]:
         ours.close()
         around = Surroundings(ids, masked, _files(spec), spec.share_process_namespace)
         allowed = frozenset({OVERFLOW_ID if ids.whole else 0})  # the host's root is nobody in here
-        shim = Shim(listener, logs, around, allowed=allowed, description=description)
+        shim = Shim(listener, logs, around, allowed=allowed, description=description, inbound=inbound)
         _enter(theirs, spec, ids, shim)
     theirs.close()
+    if inbound is not None:
+        inbound.close()
     _expect(ours)
     kind = "" if ids.whole or os.getuid() == 0 else "deny"
     if kind:

@@ -52,12 +52,19 @@ class Attempt:
     log: LogFile | None = None
 
 
+INBOUND = "inbound.sock"
+"""The hook of type `unix`: `listen {address: "inbound.sock", port: 0, type: "unix"}` hands out the pod's front door."""
+
+
 class Shim:
-    """`listener` is the socket of the verbs; `log_directory` an open directory; `allowed` the uids of its users."""
+    """`listener` is the socket of the verbs; `log_directory` an open directory; `allowed` the uids of its users.
+
+    `inbound` is where the pod's callers connect (None = host network): held here, they wait while its proxy restarts.
+    """
 
     def __init__(
         self, listener: socket.socket, log_directory: int, around: Surroundings, *, allowed: frozenset[int],
-        description: dict[str, Any],
+        description: dict[str, Any], inbound: socket.socket | None = None,
     ) -> None:  # fmt: skip
         self._listener = listener
         self._log_directory = log_directory
@@ -68,6 +75,8 @@ class Shim:
         self._attempts: dict[str, list[Attempt]] = {}
         self._executions = Executions(self._selector)
         self._hooks: dict[tuple[str, int, str], socket.socket] = {}
+        if inbound is not None:
+            self._hooks[INBOUND, 0, "unix"] = inbound
         self._watchers: set[socket.socket] = set()
         self._connections: set[socket.socket] = set()
         self._stopping = False

@@ -94,9 +94,9 @@ def peer_uid(connection: socket.socket) -> int:
     return int.from_bytes(raw[4:8], "little")
 
 
-def listen(path: str, *, backlog: int = 128) -> socket.socket:
+def listen(path: str, *, backlog: int = 128, kind: int = socket.SOCK_SEQPACKET) -> socket.socket:
     """A listening socket at `path` (mode 0600), in place of a dead one's."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener = socket.socket(socket.AF_UNIX, kind)
     beside = f"{path}.new"
     Path(beside).unlink(missing_ok=True)
     previous = os.umask(0o177)

@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable
 
 MESSAGE_BYTES_MAX = 64 * 1024
+SHIM = "shim.sock"
+INBOUND = "inbound.sock"
 REPLY_WAIT_S = 5.0
 """A shim answers in microseconds; longer means it hangs, and a listener without it cannot work."""
 ASKED_MAX = 1024
