@@ -201,7 +201,9 @@ def listen(path: Path) -> socket.socket:
 def view(run: Path, visible: Sequence[str]) -> isolation.View:
     """What proxies need to see under the homes they must not see."""
     source = Path(__file__).resolve().parent.parent
-    homes = {"/home", "/root", pwd.getpwuid(os.getuid()).pw_dir}
+    homes = {"/home", "/root"}
+    with contextlib.suppress(KeyError):  # a user that no passwd file knows has at most a $HOME
+        homes.add(pwd.getpwuid(os.getuid()).pw_dir)
     homes.update(value for name in ("HOME", "POCKETMESH_HOME") if (value := os.environ.get(name)))
     return isolation.View(
         masked=tuple(Path(home) for home in homes if Path(home) != Path("/")),
