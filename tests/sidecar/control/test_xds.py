@@ -51,7 +51,7 @@ async def test_with_the_real_control_plane(cluster: Any, tmp_path: Path) -> None
         assert "virtualInbound" in engine.applied[LISTENER]
         await cluster.service("web")
         await until(lambda: CLUSTER_WEB in engine.applied.get(CLUSTER, {}))
-        await until(lambda: engine.applied.get(ENDPOINTS, {}).get(CLUSTER_WEB, {}).get("endpoints"))
+        await until(lambda: CLUSTER_WEB in engine.applied.get(ENDPOINTS, {}))
         await until(lambda: "web.default.svc.cluster.local" in (tables[-1] if tables else {}))
         await until(lambda: "9080" in engine.applied.get(ROUTES, {}))
         positions = {url: engine.order.index((url, name)) for url, name in ((CLUSTER, CLUSTER_WEB), (ROUTES, "9080"))}
