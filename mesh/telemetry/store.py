@@ -1,7 +1,7 @@
 """The last traces in memory, assembled by trace id. Pure.
 
-Spans are kept as they came (OTLP JSON), so what `mesh trace -o json` prints is what the proxies sent. When full, the
-trace that began to arrive first goes first.
+Spans are kept as they came (OTLP JSON), so what `mesh trace -o json` prints is what the proxies sent. They are kept
+encoded: as objects they would take five times the memory. When full, the trace that began to arrive first goes first.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 Json = dict[str, Any]
-TRACES_MAX = 2000
+TRACES_MAX = 1000
 SPANS_PER_TRACE_MAX = 500
+SHARED_MAX = 4096
+"""Resources and scopes held once for all their spans; beyond this many the table starts anew."""
 _TRACE_ID = re.compile("[0-9a-f]{32}")
 _SPAN_ID = re.compile("[0-9a-f]{16}")
 
@@ -28,6 +32,10 @@ class StoredSpan:
     span: Json
 
 
+_Kept = tuple[bytes, bytes, bytes]
+"""Resource, scope and span, encoded."""
+
+
 @dataclass(slots=True)
 class Counts:
     accepted: int = 0
@@ -39,7 +47,8 @@ class Counts:
 class SpanStore:
     traces_max: int = TRACES_MAX
     counts: Counts = field(default_factory=Counts)
-    _traces: OrderedDict[str, list[StoredSpan]] = field(default_factory=OrderedDict)
+    _traces: OrderedDict[str, list[_Kept]] = field(default_factory=OrderedDict)
+    _shared: dict[bytes, bytes] = field(default_factory=dict)
 
     def add(self, spans: Iterable[StoredSpan]) -> None:
         for stored in spans:
@@ -47,18 +56,24 @@ class SpanStore:
             if len(trace) >= SPANS_PER_TRACE_MAX:
                 self.counts.over_limit += 1
                 continue
-            trace.append(stored)
+            resource, scope = (self._share(msgspec.json.encode(one)) for one in (stored.resource, stored.scope))
+            trace.append((resource, scope, msgspec.json.encode(stored.span)))
             self.counts.accepted += 1
         while len(self._traces) > self.traces_max:
             self._traces.popitem(last=False)
 
+    def _share(self, encoded: bytes) -> bytes:
+        if len(self._shared) >= SHARED_MAX:
+            self._shared.clear()
+        return self._shared.setdefault(encoded, encoded)
+
     def last(self, limit: int) -> Json:
         """OTLP JSON of the newest `limit` traces, newest first."""
         newest = list(reversed(self._traces.values()))[: max(0, limit)]
-        return to_otlp(stored for trace in newest for stored in trace)
+        return to_otlp(_stored(kept) for trace in newest for kept in trace)
 
     def trace(self, trace_id: str) -> Json:
-        return to_otlp(self._traces.get(trace_id.lower(), ()))
+        return to_otlp(map(_stored, self._traces.get(trace_id.lower(), ())))
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -107,6 +122,11 @@ def to_otlp(spans: Iterable[StoredSpan]) -> Json:
             resource_spans.append(group)
         group["scopeSpans"][0]["spans"].append(stored.span)
     return {"resourceSpans": resource_spans}
+
+
+def _stored(kept: _Kept) -> StoredSpan:
+    resource, scope, span = (msgspec.json.decode(part) for part in kept)
+    return StoredSpan(resource, scope, span)
 
 
 def _list(value: Mapping[str, Any], name: str, alternative: str) -> Iterator[Json]:
