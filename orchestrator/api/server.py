@@ -133,8 +133,9 @@ class ApiServer:
         await self._webhooks.close()
 
 
-def _request(*arguments: Any, **more: Any) -> web.BaseRequest:
-    return web.BaseRequest(*arguments, asyncio.get_running_loop(), client_max_size=BODY_BYTES_MAX, **more)
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_BYTES_MAX)
 
 
 def _listen(host: str, port: int) -> socket.socket:
