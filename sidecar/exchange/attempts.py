@@ -181,10 +181,16 @@ class Attempts:
             upstream.send_body(b"".join(self._kept), done, self.trailers)
         elif done and chunked:
             upstream.send_body(b"", True, self.trailers)
-        if not self._may_retry and not self.upgrade:
+        if self._kept:
+            self._forget_body(self._may_retry and self._kept_bytes <= KEPT_BYTES_MAX)
+
+    def _forget_body(self, retriable: bool) -> None:
+        """The upstream has what was kept: keep it on only for another attempt, and let the client go on."""
+        if not retriable:
+            self._may_retry = False
             self._kept.clear()
             self._kept_bytes = 0
-            self._pause_request(False)
+        self._pause_request(False)
 
     @property
     def _body_is_chunked(self) -> bool:
@@ -208,9 +214,7 @@ class Attempts:
                 if upstream is None:
                     self._pause_request(True)
                 else:
-                    self._may_retry = False
-                    self._kept.clear()
-                    self._kept_bytes = 0
+                    self._forget_body(False)
 
     def _release(self) -> None:
         """The attempt is over, whatever came of it."""
