@@ -27,6 +27,8 @@ class RetryBudget(Message, frozen=True, kw_only=True):
 
 
 class Thresholds(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("retry_budget",)
+
     priority: Literal["DEFAULT"] = "DEFAULT"
     max_connections: UInt32 = LIMIT_DEFAULT
     max_pending_requests: UInt32 = LIMIT_DEFAULT
@@ -110,6 +112,8 @@ class TcpKeepalive(Message, frozen=True, kw_only=True):
 
 
 class UpstreamConnectionOptions(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("tcp_keepalive",)
+
     tcp_keepalive: TcpKeepalive | None = None
 
 

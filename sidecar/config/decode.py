@@ -75,12 +75,15 @@ def _marked(base: Any, marks: tuple[Any, ...]) -> Decoder:
 def _message(message: type[Message]) -> Decoder:
     fields: dict[str, tuple[str, Decoder]] = {}
     required: list[str] = []
+    defaults: dict[str, Any] = {}
     hints = get_type_hints(message, include_extras=True)
     for field in msgspec.structs.fields(message):
         read = _lazy(hints[field.name])
         fields[field.name] = fields[_camel(field.name)] = (field.name, read)
         if field.required:
             required.append(field.name)
+        if field.name in message.ONLY_DEFAULT:
+            defaults[field.name] = field.default
     groups = [(group, False) for group in message.AT_MOST_ONE] + [(group, True) for group in message.EXACTLY_ONE]
 
     def decode_message(value: Any) -> Message:
@@ -106,6 +109,9 @@ def _message(message: type[Message]) -> Decoder:
                 raise Refused("required", name)
         for group, needed in groups:
             _check_group(found, group, needed)
+        for name, default in defaults.items():
+            if found.get(name, default) != default:
+                raise Refused("unsupported", name)
         made = message(**found)
         problem = made.problem()
         if problem is not None:

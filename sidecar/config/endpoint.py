@@ -34,6 +34,8 @@ class LocalityLbEndpoints(Message, frozen=True, kw_only=True):
 
 
 class AssignmentPolicy(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("overprovisioning_factor", "weighted_priority_health")
+
     overprovisioning_factor: UInt32 = 140
     weighted_priority_health: bool = False
 

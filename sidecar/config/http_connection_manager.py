@@ -24,6 +24,8 @@ class Rds(Message, frozen=True, kw_only=True):
 class HttpProtocolOptions(Message, frozen=True, kw_only=True):
     """common_http_protocol_options, downstream and upstream."""
 
+    ONLY_DEFAULT = ("max_connection_duration",)
+
     idle_timeout: Duration | None = None
     """None = an hour; 0 = none."""
     max_connection_duration: Duration | None = None
@@ -37,13 +39,12 @@ class HttpProtocolOptions(Message, frozen=True, kw_only=True):
 class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
     """Absolute-form request targets are always understood, as RFC 9112 3.2.2 demands."""
 
+    ONLY_DEFAULT = ("allow_absolute_url", "enable_trailers")
+
     allow_absolute_url: bool = True
     accept_http_10: bool = False
     default_host_for_http_10: str = ""
     enable_trailers: bool = False
-
-    def problem(self) -> tuple[str, str] | None:
-        return ("allow_absolute_url", "unsupported: always allowed") if not self.allow_absolute_url else None
 
 
 class SetCurrentClientCertDetails(Message, frozen=True, kw_only=True):
@@ -64,6 +65,10 @@ class HttpUpgradeConfig(Message, frozen=True, kw_only=True):
 class HttpConnectionManager(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     EXACTLY_ONE = (("rds", "route_config"),)
+    ONLY_DEFAULT = (
+        "drain_timeout", "delayed_close_timeout", "proxy_100_continue", "merge_slashes", "strip_matching_host_port",
+        "strip_any_host_port", "strip_trailing_host_dot",
+    )  # fmt: skip
 
     codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
     stat_prefix: str
@@ -95,10 +100,10 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     upgrade_configs: tuple[HttpUpgradeConfig, ...] = ()
     normalize_path: bool = False
     merge_slashes: bool = False
-    path_with_escaped_slashes_action: Literal[
-        "IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT",
-        "UNESCAPE_AND_FORWARD",
-    ] = "IMPLEMENTATION_SPECIFIC_DEFAULT"  # fmt: skip
+    path_with_escaped_slashes_action: Literal["IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED"] = (
+        "IMPLEMENTATION_SPECIFIC_DEFAULT"
+    )
+    """Both leave them as they are."""
     strip_matching_host_port: bool = False
     strip_any_host_port: bool = False
     strip_trailing_host_dot: bool = False

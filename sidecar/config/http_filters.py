@@ -86,6 +86,8 @@ class PeerMetadataMethod(Message, frozen=True, kw_only=True):
 
 
 class IstioHeaders(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("skip_external_clusters",)
+
     skip_external_clusters: bool = False
 
 

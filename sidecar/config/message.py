@@ -23,6 +23,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Protobuf's oneof groups."""
 
+    ONLY_DEFAULT: ClassVar[tuple[str, ...]] = ()
+    """Fields of which only Envoy's default is honoured: anything else is refused."""
+
     def problem(self) -> tuple[str, str] | None:
         """(path below this message, reason) of what its fields do not allow together; None = fine."""
         return None

@@ -23,6 +23,7 @@ class TcpWeightedCluster(Message, frozen=True, kw_only=True):
 class TcpProxy(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
     EXACTLY_ONE = (("cluster", "weighted_clusters"),)
+    ONLY_DEFAULT = ("max_downstream_connection_duration",)
 
     stat_prefix: str
     cluster: str = ""

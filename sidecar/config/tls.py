@@ -15,6 +15,8 @@ ALPN_BYTES_MAX = 255
 class TlsParameters(Message, frozen=True, kw_only=True):
     """Older protocols than 1.2 are not spoken."""
 
+    ONLY_DEFAULT = ("cipher_suites", "ecdh_curves")
+
     tls_minimum_protocol_version: TlsProtocol = "TLS_AUTO"
     tls_maximum_protocol_version: TlsProtocol = "TLS_AUTO"
     cipher_suites: tuple[str, ...] = ()
@@ -50,15 +52,14 @@ class SubjectAltNameMatcher(Message, frozen=True, kw_only=True):
 
 
 class CertificateValidationContext(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("verify_certificate_hash", "trust_chain_verification")
+
     trusted_ca: DataSource | None = None
     verify_certificate_hash: tuple[str, ...] = ()
     match_typed_subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
     match_subject_alt_names: tuple[StringMatcher, ...] = ()
     """Deprecated: any type of name."""
     trust_chain_verification: Literal["VERIFY_TRUST_CHAIN", "ACCEPT_UNTRUSTED"] = "VERIFY_TRUST_CHAIN"
-
-    def problem(self) -> tuple[str, str] | None:
-        return ("verify_certificate_hash", "unsupported") if self.verify_certificate_hash else None
 
 
 class SdsSecretConfig(Message, frozen=True, kw_only=True):
@@ -113,6 +114,8 @@ class CommonTlsContext(Message, frozen=True, kw_only=True):
 class DownstreamTlsContext(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 
+    ONLY_DEFAULT = ("require_sni",)
+
     common_tls_context: CommonTlsContext
     require_client_certificate: bool = False
     require_sni: bool = False
@@ -122,18 +125,14 @@ class DownstreamTlsContext(Message, frozen=True, kw_only=True):
 class UpstreamTlsContext(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 
+    ONLY_DEFAULT = ("auto_host_sni", "auto_sni_san_validation", "allow_renegotiation")
+
     common_tls_context: CommonTlsContext
     sni: str = ""
     auto_host_sni: bool = False
     auto_sni_san_validation: bool = False
     allow_renegotiation: bool = False
     max_session_keys: Annotated[int, Range(0, 2**32 - 1)] = 1
-
-    def problem(self) -> tuple[str, str] | None:
-        for field in ("allow_renegotiation", "auto_sni_san_validation"):
-            if getattr(self, field):
-                return field, "unsupported"
-        return None
 
 
 class Secret(Message, frozen=True, kw_only=True):

@@ -126,3 +126,18 @@ def test_whatever_comes_is_taken_or_refused(value: Any) -> None:
 
 def test_type_name() -> None:
     assert type_name("type.googleapis.com/a.b.C") == type_name("a.b.C") == "a.b.C"
+
+
+class Pot(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("size", "glaze")
+
+    size: UInt32 = 3
+    glaze: str | None = None
+
+
+def test_only_the_default_of_what_is_not_honoured() -> None:
+    assert decode(Pot, {"size": 3}) == decode(Pot, {}) == Pot()
+    for value, path in (({"size": 4}, "size"), ({"glaze": ""}, "glaze")):
+        with pytest.raises(Refused) as caught:
+            decode(Pot, value)
+        assert (caught.value.refusal.path, caught.value.refusal.reason) == (path, "unsupported")
