@@ -48,6 +48,8 @@ class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
 
 
 class SetCurrentClientCertDetails(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("cert", "chain")
+
     subject: bool = False
     cert: bool = False
     chain: bool = False
