@@ -7,6 +7,7 @@ after `close` or `abort`.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from typing import Protocol
@@ -208,14 +209,15 @@ class Connection:
             self._shut_down_writing()
 
     def _shut_down_writing(self) -> None:
+        """Half-close. Under TLS without close_notify: OpenSSL's shutdown, as Python wraps it, also reads, and would
+        throw away what the peer is still sending."""
         self._eof_wanted = False
-        try:
-            if self._tls:
-                self.sock._sslobj.shutdown()  # type: ignore[attr-defined]  # close_notify; unwrap() would also stop our reading
-            else:
-                self.sock.shutdown(socket.SHUT_WR)
-        except (OSError, ValueError):
-            pass
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
+
+    def _close_notify(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.sock._sslobj.shutdown()  # type: ignore[attr-defined]  # unwrap() would wait for the peer's
 
     # Ending
 
@@ -233,11 +235,12 @@ class Connection:
         elif not self._dirty and not self._writer:
             self._dirty = True
             self.dispatcher.written(self)
-        self.dispatcher.loop.call_later(LINGER_S, self._destroy) if self._linger else None
+        if self._linger:
+            self.dispatcher.loop.call_later(LINGER_S, self._destroy)
 
     def _finish_close(self) -> None:
         if self._tls:
-            self._shut_down_writing()
+            self._close_notify()
         if self._linger:
             self._shut_down_writing()
             self.resume_reading()
