@@ -132,6 +132,8 @@ class TlsContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if self._server else ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        # A peer may half-close without close_notify (we do): the other direction must go on.
+        context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         low, high = (
             _VERSIONS[getattr(common.tls_params, f"tls_{end}_protocol_version")] for end in ("minimum", "maximum")
         )
