@@ -86,7 +86,9 @@ class KindRegistry:
         """Resolve what a person typed: plural, singular, short name, kind, or `deployments.apps`."""
         wanted = word.lower()
         for kind in self._by_resource.values():
-            names = (kind.plural, kind.singular_name, kind.kind.lower(), kind.qualified, *kind.short_names)
+            group = f".{kind.group}" if kind.group else ""
+            names = (kind.plural, kind.singular_name, *kind.short_names)
+            names += tuple(f"{name}{group}" for name in names)
             if wanted in names:
                 return kind
         return None
