@@ -51,8 +51,8 @@ def try_all() -> list[tuple[str, StepFailure | None]]:
                 _report(results, "id map", lambda: write_maps(pid))
                 wire.send(ours, {})
             else:
-                failure = StepFailure(message["error"], message["number"]) if "error" in message else None
-                results.append((message["step"], failure))
+                refused = StepFailure(message["error"], message["number"]) if "error" in message else None
+                results.append((message["step"], refused))
     except TimeoutError:
         results.append(("pod", StepFailure(f"no answer in {STEP_TIMEOUT_S:.0f} s")))
     finally:
