@@ -119,7 +119,8 @@ class Watcher:
                 raise self._failure
             self._wake = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.wait_for(self._wake, timeout_s)
+                async with asyncio.timeout(timeout_s):  # wait_for of Python 3.11 may swallow a cancellation
+                    await self._wake
             except TimeoutError:
                 return []
             finally:

@@ -68,9 +68,11 @@ class ContainerWorker:
         while not self._stopping.is_set():
             if not adopted and not await self._start():
                 continue
-            adopted = False
+            if self._stopping.is_set() and container.running:  # it was told to stop while it was being started
+                spawn(self._terminate(self._grace_s), name=f"stop {container.name}")
             if container.running:
-                await self._watch()
+                await self._watch(fresh=not adopted)
+            adopted = False
             if self._stopping.is_set() or not restart_wanted(container, self._policy()):
                 break
             await self._pause()
@@ -124,13 +126,14 @@ class ContainerWorker:
         self.container.waiting = (reason, message)
         self._around.changed()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), CONFIG_RETRY_S)
+            async with asyncio.timeout(CONFIG_RETRY_S):
+                await self._stopping.wait()
 
-    async def _watch(self) -> None:
-        """From the start of an attempt to its end."""
+    async def _watch(self, *, fresh: bool) -> None:
+        """From the start of an attempt to its end; one that is not `fresh` was started by an earlier kubelet."""
         container, around = self.container, self._around
         self._begin_probes()
-        if (hook := (container.spec.get("lifecycle") or {}).get("postStart")) and container.attempt == 0:
+        if (hook := (container.spec.get("lifecycle") or {}).get("postStart")) and fresh:
             await self._post_start(hook)
         container.run = await around.launcher.wait(container.name, container.attempt)
         for task in self._probing:
@@ -174,7 +177,8 @@ class ContainerWorker:
             around.events.warning(around.pod(), "BackOff", f"Back-off restarting failed container {container.name}")
             around.changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await self._stopping.wait()
         if not self._stopping.is_set():
             container.previous = container.run
             container.attempt += 1
@@ -247,6 +251,7 @@ class ContainerWorker:
             await self.settled.wait()
             return
         self._stopping.set()
+        self._grace_s = grace_s
         if self.container.running:
             around = self._around
             message = f"Stopping container {self.container.name}"

@@ -26,7 +26,7 @@ from orchestrator.images import Images
 from orchestrator.kubelet.addresses import PodAddresses
 from orchestrator.kubelet.environment import service_variables
 from orchestrator.kubelet.logs import Wanted, read
-from orchestrator.kubelet.pod_worker import Node, PodWorker
+from orchestrator.kubelet.pod_worker import Node, PodWorker, is_over
 from orchestrator.layout import Layout
 from orchestrator.runtimes.base import Runtime
 from orchestrator.runtimes.zygote import ProxyRuntime
@@ -62,10 +62,12 @@ class Kubelet:
         """Adopt what runs, then follow the API. The shared informers must be synced."""
         self._pods.start()
         await self._pods.synced()
-        for pod in self._pods.store.values():
+        running = [pod for pod in self._pods.store.values() if not is_over(pod)]
+        for pod in running:
             if address := (pod.get("status") or {}).get("podIP"):
                 self._node.addresses.claim(address, uid_of(pod))
-        await self._stop_orphans({uid_of(pod) for pod in self._pods.store.values()})
+        await self._stop_orphans({uid_of(pod) for pod in running})
+        self._forget_directories({uid_of(pod) for pod in self._pods.store.values()})
         self._pods.add_handler(self._pod_changed)
         self._tasks.append(spawn(self._refresh_forever(), name="volumes"))
 
@@ -81,6 +83,8 @@ class Kubelet:
             if sandbox.uid not in wanted:
                 log.info("stopping the sandbox of a pod that is gone: %s", sandbox.uid)
                 await sandbox.stop()
+
+    def _forget_directories(self, wanted: set[str]) -> None:
         pods = self._layout.pod("x").parent
         for directory in pods.iterdir() if pods.exists() else ():
             if directory.name not in wanted:

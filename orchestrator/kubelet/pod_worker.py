@@ -44,6 +44,10 @@ SIDECAR_GRACE_MIN_S = 2.0
 STATUS_RETRY_S = 0.5
 
 
+def is_over(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """What all pod workers of this node share."""
@@ -88,8 +92,12 @@ class PodWorker:
 
     async def run(self) -> None:
         """From the sandbox to the end; returns when the pod is gone."""
-        reporter = spawn(self._report_forever(), name=f"status {name_of(self.pod)}")
         self.update(self.pod)
+        if is_over(self.pod):  # it ended under an earlier kubelet, and what is over never runs again
+            await self._ending.wait()
+            await self._forget()
+            return
+        reporter = spawn(self._report_forever(), name=f"status {name_of(self.pod)}")
         try:
             while await self._prepare() and not await self._live():
                 self._begin_again()
@@ -112,13 +120,14 @@ class PodWorker:
                 return True
             except RuntimeFailure as failure:
                 self._node.events.warning(self.pod, "FailedCreatePodSandBox", failure.message)
-            except ReferenceFailure as failure:
+            except (ReferenceFailure, OSError) as failure:
                 self._node.events.warning(self.pod, "FailedMount", f"MountVolume.SetUp failed: {failure}")
             except ApiError as failure:
                 log.warning("pod %s: %s", name_of(self.pod), failure)
             self._changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), RETRY_S)
+                async with asyncio.timeout(RETRY_S):
+                    await self._ending.wait()
         return False
 
     async def _find_sandbox(self) -> Sandbox:
@@ -273,6 +282,9 @@ class PodWorker:
             with contextlib.suppress(RuntimeFailure):
                 await self.sandbox.stop()
         await self._report()
+        await self._forget()
+
+    async def _forget(self) -> None:
         self._volumes.remove()
         self._node.addresses.release(self.uid)
         with contextlib.suppress(ApiError):  # gone already: a forced deletion
