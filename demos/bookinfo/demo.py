@@ -142,16 +142,26 @@ def send_requests(port: int) -> tuple[Counter[str], str]:
 
 
 def show_trace(trace_id: str) -> None:
-    """Spans travel in batches: wait until those of the four services are here."""
+    """Spans travel in batches: wait until those of the gateway and of all four services are here."""
+    expected = {f"{name}.default" for name in ("productpage", "details", "reviews", "ratings")}
+    expected.add("istio-ingressgateway.istio-system")
     deadline = time.monotonic() + READY_WAIT_S
     while time.monotonic() < deadline:
-        found = mesh("trace", trace_id, quiet=True)
-        if all(f"{name}." in found for name in ("productpage", "details", "reviews", "ratings")):
-            say(f"  $ mesh trace {trace_id}")
-            say(found.rstrip())
+        if expected <= services_in(json.loads(mesh("trace", trace_id, "-o", "json", quiet=True))):
+            say(mesh("trace", trace_id).rstrip())
             return
         time.sleep(POLL_S)
     raise SystemExit(f"the trace {trace_id} did not arrive\nlook: mesh trace")
+
+
+def services_in(otlp: dict[str, Any]) -> set[str]:
+    """The services that a trace, as OTLP JSON, has spans of."""
+    return {
+        attribute["value"]["stringValue"]
+        for resource in otlp.get("resourceSpans") or []
+        for attribute in resource["resource"]["attributes"]
+        if attribute["key"] == "service.name"
+    }
 
 
 def show_identities(port: int) -> None:

@@ -109,7 +109,8 @@ def waterfall(identifier: str, spans: list[Span], columns: int) -> list[str]:
 
 def _label(span: Span) -> str:
     status = f" {span.status}" if span.status else ""
-    return f"{span.service} {span.kind + ' ' if span.kind else ''}{span.name}{status}"
+    name = span.name.replace(".svc.cluster.local", "")  # the part that every name shares tells nothing
+    return f"{span.service} {span.kind + ' ' if span.kind else ''}{name}{status}"
 
 
 def _in_order(spans: list[Span]) -> Iterator[tuple[int, Span]]:

@@ -7,6 +7,7 @@ call per connection, however many pieces were written.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -27,7 +28,8 @@ class Dispatcher:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.time = loop.time
+        # The loop's own clock is the same one, but counts whole milliseconds: too coarse for durations and spans.
+        self.time = time.monotonic
         self.wheel = Wheel(loop)
         self.buffer = memoryview(bytearray(READ_BYTES_MAX))
         self._dirty: list[Flushable] = []
