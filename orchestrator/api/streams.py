@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -24,7 +25,8 @@ from orchestrator.api.watch import BOOKMARK_INTERVAL_S, Form, JsonForm, Watcher,
 WRITE_STALL_MAX_S = 30.0
 """A client that takes nothing for so long is cut off."""
 WATCH_DURATION_MIN_S = 1800.0
-EVENTS_PER_WRITE = 256
+WRITE_BYTES = 256 * 1024
+"""Events are joined up to this size: small enough that a client which does not read is noticed by the next write."""
 
 
 class WatchStream:
@@ -79,8 +81,7 @@ class WatchStream:
                 break
             if not batch and bookmarks:
                 batch = [self._bookmark(call, form, self._reads.revision)]
-            for start in range(0, len(batch), EVENTS_PER_WRITE):
-                await _send(request, response, batch[start : start + EVENTS_PER_WRITE])
+            await _send(request, response, batch)
         await response.write_eof()
         return response
 
@@ -89,9 +90,21 @@ def _line(event_type: str, obj: Object) -> bytes:
     return msgspec.json.encode({"type": event_type, "object": obj}) + b"\n"
 
 
+def _joined(chunks: list[bytes]) -> Iterator[bytes]:
+    start, size = 0, 0
+    for index, chunk in enumerate(chunks):
+        size += len(chunk)
+        if size >= WRITE_BYTES:
+            yield b"".join(chunks[start : index + 1])
+            start, size = index + 1, 0
+    if start < len(chunks):
+        yield b"".join(chunks[start:])
+
+
 async def _send(request: web.BaseRequest, response: web.StreamResponse, chunks: list[bytes]) -> None:
     try:
-        await asyncio.wait_for(response.write(b"".join(chunks)), WRITE_STALL_MAX_S)
+        for joined in _joined(chunks):
+            await asyncio.wait_for(response.write(joined), WRITE_STALL_MAX_S)
     except TimeoutError:
         # Nothing more can be said to a client that does not read.
         if request.transport is not None:
