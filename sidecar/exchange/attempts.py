@@ -262,8 +262,8 @@ class Attempts:
         status = message.head.status
         if cluster.outlier is not None:
             cluster.observe(host, status)
-        if self._may_retry and status >= 400 or self.retry.words and b"grpc-status" in message.head.headers:
-            headers = message.head.headers
+        headers = message.head.headers
+        if self._may_retry and (status >= 400 or b"grpc-status" in headers or status in self.retry.status_codes):
             code = headers.get(b"grpc-status")
             if (
                 self.retry.retriable(

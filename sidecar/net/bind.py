@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import socket
 from pathlib import Path
@@ -52,10 +51,10 @@ def listen_pipe(path: str, *, mode: int = 0, backlog: int = 0) -> socket.socket:
         sock.bind(beside)
         Path(beside).chmod(mode or 0o600)
         sock.listen(backlog or BACKLOG)
-        os.replace(beside, path)
+        Path(beside).replace(path)
     except OSError as failure:
         sock.close()
         with contextlib.suppress(OSError):
-            os.unlink(beside)
+            Path(beside).unlink()
         raise OSError(failure.errno, f"cannot bind {path}: {failure.strerror}") from None
     return sock

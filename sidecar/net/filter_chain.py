@@ -36,14 +36,15 @@ class ChainMatcher(Generic[T]):
 
     def __init__(self, chains: Sequence[tuple[FilterChainMatch, T]], default: T | None = None) -> None:
         """Raises ValueError for an address prefix that is none."""
-        self._rules = [(_Rule(match, tuple(_network(one.address_prefix, one.prefix_len) for one in match.prefix_ranges)), chain)
-                       for match, chain in chains]  # fmt: skip
+        self._rules = [
+            (_Rule(match, tuple(_network(one.address_prefix, one.prefix_len) for one in match.prefix_ranges)), chain)
+            for match, chain in chains
+        ]
         self._default = default
         only = chains[0] if len(chains) == 1 else None
         self._only = only[1] if only is not None and only[0] == FilterChainMatch() else None
-        self.needs_hello = any(
-            match.server_names or match.transport_protocol or match.application_protocols for match, _ in chains
-        )
+        said = [match for match, _ in chains]
+        self.needs_hello = any(one.server_names or one.transport_protocol or one.application_protocols for one in said)
 
     def find(self, facts: Facts) -> T | None:
         if self._only is not None:

@@ -5,6 +5,7 @@ The PROXY header is consumed exactly; TLS and HTTP are only peeked at (MSG_PEEK)
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 from enum import Enum
@@ -66,7 +67,7 @@ class Inspection:
                 return
             verdict = self._take(self._steps[0], data)
             if verdict is None:
-                if not data or len(data) >= PEEK_BYTES_MAX:
+                if not data or len(data) >= PEEK_BYTES_MAX or self._hung_up():
                     self._finish(False)
                 else:
                     self._poll()
@@ -84,7 +85,7 @@ class Inspection:
         if step is Step.TLS:
             return self._tls(data)
         if self._accepted.transport == "tls" or not data:
-            return True if data or self._accepted.transport == "tls" else False
+            return bool(data) or self._accepted.transport == "tls"
         version = http_version(data)
         if version is None:
             return None
@@ -123,6 +124,12 @@ class Inspection:
     def _poll(self) -> None:
         self._unwatch()
         self._dispatcher.loop.call_later(POLL_S, self.run)
+
+    def _hung_up(self) -> bool:
+        """The peer ends its data: no byte follows those that are there."""
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def _unwatch(self) -> None:
         if self._watching:

@@ -1,7 +1,7 @@
 """HTTP/1.x heads, strictly: one wrong byte is an answer, never a guess.
 
-What is accepted is the strictest reading of RFC 9110 and RFC 9112 that breaks no real client: no bare LF, no folding, no
-blanks around names, one Host, one framing. Where Envoy's configuration leaves a choice, `HeadOptions` has it.
+What is accepted is the strictest reading of RFC 9110 and RFC 9112 that breaks no real client: no bare LF, no folding,
+no blanks around names, one Host, one framing. Where Envoy's configuration leaves a choice, `HeadOptions` has it.
 
 Most header lines of a connection repeat from request to request, so a validated line is remembered (bounded) and costs
 one dictionary look-up the next time. Hop-by-hop fields are taken out here: what they mean is in the message.
@@ -38,6 +38,7 @@ _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)(?::([
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)\Z", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
 
+_WITH_BODY = (b"POST", b"PUT", b"PATCH")
 _SPECIAL_REQUEST = frozenset(
     (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"keep-alive",
      b"proxy-connection", b"http2-settings", b"trailer")
@@ -170,7 +171,7 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
     if refused is not None:
         return refused
     if _SPECIAL_REQUEST.isdisjoint(index):
-        if method == b"POST" or method == b"PUT" or method == b"PATCH":
+        if method in _WITH_BODY:
             headers.append(b"content-length", b"0")
         return RequestMessage(head, 0, version == 11)
     return _special(head)
@@ -273,7 +274,7 @@ def _special(head: RequestHead) -> RequestMessage | Malformed:
     headers.remove(b"te")
     if trailers:
         headers.append(b"te", b"trailers")
-    if framing == 0 and head.method in (b"POST", b"PUT", b"PATCH") and b"content-length" not in headers:
+    if framing == 0 and head.method in _WITH_BODY and b"content-length" not in headers:
         headers.append(b"content-length", b"0")
     return message
 
@@ -359,7 +360,7 @@ def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malforme
 
 
 def response_framing(status: int, method: bytes, coding: bytes | None, length: int | None) -> int:
-    if method == b"HEAD" or status < 200 or status == 204 or status == 304:
+    if method == b"HEAD" or status < 200 or status in (204, 304):
         return 0
     if coding is not None:
         return CHUNKED

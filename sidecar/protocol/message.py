@@ -1,7 +1,7 @@
 """Heads of requests and responses, whatever protocol carried them.
 
-Everything is bytes. A header is kept as it came (order, case) and is found by its lower-case name. The wire line is kept
-beside each field, ready to be written again, because most fields of a proxied message pass through untouched.
+Everything is bytes. A header is kept as it came (order, case) and is found by its lower-case name. The wire line is
+kept beside each field, ready to be written again, because most fields of a proxied message pass through untouched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a connection speaks, from its first bytes: TLS with its server name and protocols, HTTP/1, HTTP/2, or unknown."""
+"""What a connection speaks, from its first bytes: TLS with its server name and protocols, HTTP/1, HTTP/2, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two engines as two sidecars: UNIX socket, PROXY header, mTLS with SPIFFE names; configuration that changes meanwhile."""
+"""Two engines as two sidecars: UNIX socket, PROXY header, mTLS with SPIFFE names; configuration that changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sidecar.config.parse import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
+from sidecar.config.refusal import Refusal
+from sidecar.net.addresses import Endpoint
+from sidecar.net.secrets import Secret
 from tests.sidecar.certificates import Authority
 from tests.sidecar.engines import (
     GET,
@@ -26,9 +31,6 @@ from tests.sidecar.engines import (
     running,
     tcp,
 )
-
-from sidecar.config.parse import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET
-from sidecar.config.refusal import Refusal
 
 pytestmark = pytest.mark.integration
 
@@ -202,8 +204,6 @@ async def test_certificates_are_swapped_while_traffic_flows(tmp_path: Path) -> N
         for proxy, name in ((alice, ALICE), (bob, BOB)):
             for secret in ("default", "ROOTCA"):
                 found = fresh.store(name).get(secret) if secret == "default" else None
-                from sidecar.net.secrets import Secret
-
                 proxy.secrets.set(secret, found or Secret(trusted_ca=fresh.pem))
         assert (await call(alice.port()))[0] == 200  # on the connection that is there
         alice.engine._clusters.active["outbound|80||bob"].abort()
@@ -223,7 +223,7 @@ async def test_opaque_bytes_through_two_sidecars(tmp_path: Path) -> None:
         got = await exchange(alice.port(), body, eof=True)
         assert got == body.upper() + b"-end"
         record = await bob.records.last()
-    assert record.bytes_received > len(body)
+    assert record.bytes_received == len(body)
     assert record.downstream_peer_uri == ALICE
 
 
@@ -289,13 +289,17 @@ async def test_resources_that_arrive_later() -> None:
     await proxy.engine.close()
 
 
+_FILE = {"filename": "/absent"}
+ABSENT = {"name": "s", "tls_certificate": {"certificate_chain": _FILE, "private_key": _FILE}}
+
+
 @pytest.mark.parametrize(
     ("type_url", "resource", "path"),
     [
         (LISTENER, {**listener(hcm()), "bogus": 1}, "bogus"),
         (LISTENER, listener(hcm(route("/", cluster="b", timeout="x"))), "filter_chains[0].filters[0]"),
         (CLUSTER, {**cluster("c", 1), "lb_policy": "NOPE"}, "lb_policy"),
-        (SECRET, {"name": "s", "tls_certificate": {"certificate_chain": {"filename": "/absent"}, "private_key": {"filename": "/absent"}}}, ""),
+        (SECRET, ABSENT, ""),
     ],
 )  # fmt: skip
 async def test_refusals_name_their_path(type_url: str, resource: dict[str, Any], path: str) -> None:
@@ -357,11 +361,7 @@ async def test_hand_off_by_original_destination_needs_no_port() -> None:
     for name, address in (("exact", "10.96.0.5"), ("any", "0.0.0.0")):
         where = {"socket_address": {"address": address, "port_value": 9080}}
         proxy.put(listeners=({**listener(hcm(), name=name), "address": where, "bind_to_port": False},))
-    from sidecar.net.addresses import Endpoint
-
     find = proxy.engine._listeners.find
-    assert [
-        one and one.name
-        for one in (find(Endpoint("10.96.0.5", 9080)), find(Endpoint("10.1.1.1", 9080)), find(Endpoint("10.1.1.1", 1)))
-    ] == ["exact", "any", None]
+    wanted = (Endpoint("10.96.0.5", 9080), Endpoint("10.1.1.1", 9080), Endpoint("10.1.1.1", 1))
+    assert [one and one.name for one in map(find, wanted)] == ["exact", "any", None]
     await proxy.engine.close()

@@ -9,6 +9,7 @@ import struct
 from typing import Any
 
 import pytest
+
 from tests.sidecar.engines import (
     FAULT,
     GET,
@@ -86,7 +87,7 @@ async def test_request_bodies(size: int, chunked: bool) -> None:
         (b"HTTP/1.0 200 OK\r\n\r\nold", b"old"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
         (
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
             b"x",
         ),
     ],
@@ -125,6 +126,7 @@ async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await reader.read()
 
 
+REFUSED = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}"
 RESET = b"upstream connect error or disconnect/reset before headers. "
 
 
@@ -160,7 +162,8 @@ async def test_local_replies(
         ("/none", 404, "NR", "route_not_found", b""),
         ("/nocluster", 503, "NC", "cluster_not_found", b""),
         ("/empty", 503, "UH", "no_healthy_upstream", b"no healthy upstream"),
-        ("/dead", 503, "UF", "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}", RESET + b"reset reason: remote connection failure"),
+        ("/dead", 503, "UF", "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+         RESET + b"reset reason: remote connection failure"),
         ("/direct", 418, "", "direct_response", b"tea"),
         ("/redirect", 301, "", "direct_response", b""),
         ("/over", 503, "UO", "upstream_reset_before_response_started{overflow}", RESET + b"reset reason: overflow"),
