@@ -18,6 +18,8 @@ OUTPUT_CHARACTERS_MAX = 200
 EARLY_PERIOD_S = 0.1
 """While a container is not yet started or ready it is asked more often, doubling up to its period: a start is noticed
 at once, and no probe is asked less often than its author wrote."""
+PERIOD_SLACK = 0.99
+"""Timers may fire a moment early; an answer that comes after this part of a period counts as the next one's."""
 
 Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 Execute = Callable[[list[str], float], Awaitable[ExecResult]]
