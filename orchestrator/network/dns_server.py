@@ -15,6 +15,7 @@ from dnslib import QTYPE, RCODE, DNSError, DNSRecord
 from mesh.kube.tasks import spawn
 from orchestrator.network.resolver import Forward, Resolver, alias_reply, failure, fit_datagram
 
+DNS_SERVER_PORT = 53
 FORWARD_TIMEOUT_S = 2.0
 STREAM_IDLE_S = 10.0
 QUESTIONS_MAX = 512
@@ -60,7 +61,7 @@ class Upstream:
             async with asyncio.timeout(FORWARD_TIMEOUT_S):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
                     connection.setblocking(False)
-                    await loop.sock_connect(connection, (server, 53))
+                    await loop.sock_connect(connection, (server, DNS_SERVER_PORT))
                     await loop.sock_sendall(connection, asked.pack())
                     answer = DNSRecord.parse(await loop.sock_recv(connection, MESSAGE_BYTES_MAX))
                 if answer.header.tc:
@@ -72,7 +73,7 @@ class Upstream:
 
 
 async def _ask_by_stream(server: str, asked: DNSRecord) -> DNSRecord:
-    reader, writer = await asyncio.open_connection(server, 53)
+    reader, writer = await asyncio.open_connection(server, DNS_SERVER_PORT)
     try:
         packed = asked.pack()
         writer.write(struct.pack(">H", len(packed)) + packed)

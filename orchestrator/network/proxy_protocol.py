@@ -47,6 +47,8 @@ def parse(data: bytes) -> ProxyHeader | None:
     if len(data) < _FIXED_BYTES:
         return None
     version, family, length = struct.unpack_from(">BBH", data, len(SIGNATURE))
+    if version not in (_VERSION_PROXY, _VERSION_LOCAL):
+        raise ProxyProtocolError("not version 2")
     total = _FIXED_BYTES + length
     if total > HEADER_BYTES_MAX:
         raise ProxyProtocolError("PROXY v2 header too long")
@@ -54,8 +56,8 @@ def parse(data: bytes) -> ProxyHeader | None:
         return None
     if version == _VERSION_LOCAL:
         return ProxyHeader(None, None, total)
-    if version != _VERSION_PROXY or family != _TCP4 or length < _ADDRESSES.size:
-        raise ProxyProtocolError("only version 2, TCP over IPv4")
+    if family != _TCP4 or length < _ADDRESSES.size:
+        raise ProxyProtocolError("only TCP over IPv4")
     source, destination, source_port, destination_port = _ADDRESSES.unpack_from(data, _FIXED_BYTES)
     return ProxyHeader(
         (socket.inet_ntoa(source), source_port), (socket.inet_ntoa(destination), destination_port), total

@@ -7,6 +7,7 @@ exist that answer only after the client's end of stream.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 
@@ -61,6 +62,8 @@ class Relay(asyncio.Protocol):
         if exc is None:
             peer.close()
         else:
+            with contextlib.suppress(OSError):  # a reset stays a reset
+                peer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
             peer.abort()
 
 

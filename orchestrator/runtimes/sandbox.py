@@ -30,7 +30,7 @@ from orchestrator.runtimes.base import (
 )
 from orchestrator.runtimes.container import DEFAULT_PATH, visible_directories
 from orchestrator.runtimes.idmap import IdMap
-from orchestrator.runtimes.shim_client import ask, events, listener_pid
+from orchestrator.runtimes.shim_client import ask, events, listener_pid, process_ended
 
 EXEC_GRACE_S = 5.0
 CREATE_TIMEOUT_S = 30.0
@@ -162,6 +162,7 @@ class ProcessSandbox:
         except RuntimeFailure:
             self.identity.kill()
         await self._gone.wait()
+        await process_ended(self.identity)
         self._limiter.remove(self.uid)
         shutil.rmtree(self.directory, ignore_errors=True)
 

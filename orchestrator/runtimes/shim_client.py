@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.process_identity import ProcessIdentity
 from orchestrator.runtimes import wire
 from orchestrator.runtimes.base import RuntimeFailure
 
@@ -53,6 +55,21 @@ async def events(path: str, message: Mapping[str, Any]) -> AsyncIterator[wire.Me
                 yield received[0]
         except (OSError, wire.WireError):
             return
+
+
+async def process_ended(identity: ProcessIdentity) -> None:
+    """Return when the process has ended (its pidfd becomes readable then); at once when it already has."""
+    descriptor = identity.open()
+    if descriptor is None:
+        return
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def listener_pid(path: str) -> int:

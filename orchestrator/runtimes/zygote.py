@@ -8,7 +8,6 @@ trusted only with its start time.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import msgspec
 
 from orchestrator.process_identity import ProcessIdentity
 from orchestrator.runtimes.base import EXIT_CODE_UNKNOWN, RuntimeFailure
-from orchestrator.runtimes.shim_client import ask
+from orchestrator.runtimes.shim_client import ask, process_ended
 
 EXIT_FILE_WAIT_S = 1.0
 """The zygote writes the file after the process ended, so it may come a moment later than the end."""
@@ -56,9 +55,7 @@ class Proxy:
 
     async def wait(self) -> Exit:
         """Return when the process has ended; an end that nobody saw has the code EXIT_CODE_UNKNOWN."""
-        descriptor = self.identity.open()
-        if descriptor is not None:
-            await _ended(descriptor)
+        await process_ended(self.identity)
         deadline = time.monotonic() + EXIT_FILE_WAIT_S
         while time.monotonic() < deadline:
             found = _read(self.exit_file)
@@ -94,18 +91,6 @@ class ProxyRuntime:
     def adopt(pid: int, start_time: int, exit_file: Path) -> Proxy:
         """A proxy of an earlier kubelet's; it may have ended meanwhile."""
         return Proxy(ProcessIdentity(pid, start_time), exit_file)
-
-
-async def _ended(descriptor: int) -> None:
-    """A pidfd becomes readable when its process ends."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(descriptor, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
 
 
 def _read(path: Path) -> Exit | None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def test_a_process_that_dies_is_back_within_a_second(running: Running) -> None:
-    before = until(lambda: all_ready(running.layout))
+    before = until(partial(all_ready, running.layout))
     killed = time.monotonic()
     os.kill(before["first"], signal.SIGKILL)
     after = until(lambda: (now := all_ready(running.layout)) and now["first"] != before["first"] and now)
@@ -87,7 +88,7 @@ def test_a_process_that_dies_is_back_within_a_second(running: Running) -> None:
 
 def test_stop_ends_orphans_and_removes_the_run_directory(running: Running) -> None:
     layout = running.layout
-    pids = until(lambda: all_ready(layout))
+    pids = until(partial(all_ready, layout))
     orphan = int(until(lambda: (layout.home / "orphan").read_text()))
     state = json.loads(layout.state.read_text())
     assert state["supervisor"]["pid"] == running.process.pid
@@ -99,12 +100,12 @@ def test_stop_ends_orphans_and_removes_the_run_directory(running: Running) -> No
 
 
 def test_a_successor_ends_what_a_killed_one_left(running: Running) -> None:
-    before = until(lambda: all_ready(running.layout))
+    before = until(partial(all_ready, running.layout))
     running.process.kill()
     running.process.wait()
     assert start_time(before["first"])
     running.start()
-    after = until(lambda: all_ready(running.layout))
+    after = until(partial(all_ready, running.layout))
     assert not set(before.values()) & set(after.values())
     until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() and _runs(pid) for pid in before.values()))
 

@@ -86,7 +86,7 @@ async def cluster(make_pod, layout: Layout) -> AsyncIterator[Cluster]:
         made.on_pod(None, pod(name, ip, layout))
     proxy = NodeProxy(made, Resolver(made))
     proxy.reconcile()
-    while not (await server.execute("main", ["sh", "-c", "grep -q 1F90 /proc/net/tcp"], timeout_s=5)).exit_code == 0:
+    while (await server.execute("main", ["grep", "-q", "1F90", "/proc/net/tcp"], timeout_s=5)).exit_code != 0:
         await asyncio.sleep(0.01)
     made.client = client  # type: ignore[attr-defined]
     yield made

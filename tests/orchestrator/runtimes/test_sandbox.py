@@ -86,7 +86,7 @@ async def test_a_new_user_namespace_gains_nothing(make_pod, run_shell) -> None:
     """Full capabilities in a namespace of one's own must not reach the masks or the pod's network rules."""
     pod = await make_pod(IP)
     script = (
-        "unshare -rm sh -c 'umount /var/tmp 2>/dev/null && echo unmasked; umount /proc/keys 2>/dev/null && echo unmasked'"
+        "unshare -rm sh -c 'for m in /var/tmp /proc/keys; do umount $m 2>/dev/null && echo unmasked; done'"
         "; unshare -r sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward' 2>/dev/null && echo configured"
         "; echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 2>/dev/null && echo configured; true"
     )
@@ -96,7 +96,8 @@ async def test_a_new_user_namespace_gains_nothing(make_pod, run_shell) -> None:
 
 async def test_writes_stay_in_the_container(make_pod, run_shell) -> None:
     pod = await make_pod(IP)
-    script = "for d in / /etc /opt /var/log /usr/local /tmp /root; do echo x > $d/pm-test || echo no $d; done; cat /etc/pm-test"
+    script = "for d in / /etc /opt /var/log /usr/local /tmp /root; do echo x > $d/pm-test || echo no $d; done"
+    script += "; cat /etc/pm-test"
     _, lines = await run_shell(pod, script)
     assert lines == ["x"]
     assert not Path("/etc/pm-test").exists()
@@ -118,7 +119,8 @@ async def test_volumes_where_the_manifest_says(make_pod, run_shell, tmp_path: Pa
         Mount(str(volume), "/new-top/dir"),
     )
     script = (
-        "cat /run/secrets/tokens/key /usr/share/pm/deep/html/key /etc/pm/key.conf /new-top/dir/key; echo w > /new-top/dir/w;"
+        "cat /run/secrets/tokens/key /usr/share/pm/deep/html/key /etc/pm/key.conf /new-top/dir/key;"
+        "echo w > /new-top/dir/w;"
         "touch /usr/share/pm/deep/html/x 2>/dev/null || echo refused"
     )
     _, lines = await run_shell(pod, script, mounts=mounts)
@@ -181,7 +183,8 @@ async def test_exec_runs_beside_with_the_same_walls(make_pod) -> None:
     await pod.start_container(
         shell("main", "echo mine > /tmp/mark; exec sleep 60", run_as_user=77, env={"COLOUR": "red"})
     )
-    script = "while ! test -s /tmp/mark; do :; done; cat /tmp/mark; id -u; echo $COLOUR; grep CapBnd /proc/self/status; exit 3"
+    script = "while ! test -s /tmp/mark; do :; done; cat /tmp/mark; id -u; echo $COLOUR"
+    script += "; grep CapBnd /proc/self/status; exit 3"
     found = await pod.execute("main", ["sh", "-c", script], timeout_s=5)
     assert (found.exit_code, found.timed_out) == (3, False)
     assert found.output.decode().split() == ["mine", "77", "red", "CapBnd:", "0" * 16]
@@ -200,7 +203,8 @@ async def test_containers_share_network_but_not_processes(make_pod, run_shell) -
     pod = await make_pod(IP)
     server = "import socket; s = socket.create_server(('127.0.0.1', 80)); c, _ = s.accept(); c.sendall(b'hello')"
     await pod.start_container(ContainerSpec("server", ("python", "-c", server), "server/0.log"))
-    client = "import socket, time\nwhile True:\n try: print(socket.create_connection(('127.0.0.1', 80)).recv(9)); break\n except OSError: time.sleep(.01)"
+    client = "import socket, time\nwhile True:\n try: print(socket.create_connection(('127.0.0.1', 80)).recv(9)); break"
+    client += "\n except OSError: time.sleep(.01)"
     _, lines = await run_shell(pod, f"ps ax | grep -c '[c]reate_server'; python -c \"{client}\"")
     assert lines == ["0", "b'hello'"]
 
@@ -216,7 +220,7 @@ async def test_a_shared_process_namespace(make_pod, run_shell) -> None:
 
 async def test_a_pod_socket_reaches_the_application(make_pod) -> None:
     pod = await make_pod(IP)
-    server = f"import socket; s = socket.create_server(('{IP}', 8080)); print('up', flush=True); s.accept()[0].sendall(b'hi')"
+    server = f"import socket; s = socket.create_server(('{IP}', 8080)); s.accept()[0].sendall(b'hi')"
     await pod.start_container(ContainerSpec("main", ("python", "-c", server), "main/0.log"))
     while True:
         try:
