@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +27,9 @@ from mesh.cli.output import Failure, Progress, emit, output_option
 READY_WAIT_S = 60.0
 POLL_S = 0.03
 LOG_TAIL_LINES = 12
+STARTS_MAX = 4
+"""A process that was started this often and is not ready will not become so: its log says why."""
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,6 +79,8 @@ def up(
     output: str,
 ) -> None:
     """Start the mesh in the background; return when it is ready."""
+    if name is not None and not NAME.fullmatch(name):
+        raise Failure(f'"{name}" cannot be the name of a mesh\nuse lower-case letters, digits and dashes, at most 40')
     settings = Settings(name, api_port, xds_port, ingress_http_port, ingress_https_port)
     progress = Progress(quiet=output != "table")
     started = time.monotonic()
@@ -145,20 +151,31 @@ def _wait_until_ready(
 ) -> RunningMesh:
     deadline = time.monotonic() + READY_WAIT_S
     waiting = "the supervisor"
+    started: dict[str, set[int]] = {}
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
             raise Failure(f"the mesh did not start\n{_tail(log, begin)}")
         state = read_state(home)
         answer = ask_supervisor(state, "status") if state and state.supervisor_pid == supervisor.pid else None
         if state is not None and answer is not None:
-            late = [process["name"] for process in answer["processes"] if not process["ready"]]
+            late = [process for process in answer["processes"] if not process["ready"]]
             if not late:
                 return state
-            waiting = ", ".join(late)
+            waiting = ", ".join(process["name"] for process in late)
             progress.step(f"waiting for {waiting}")
+            _refuse_crash_loops(home, late, started)
         time.sleep(POLL_S)
     name = waiting.split(", ", maxsplit=1)[0]
     raise Failure(f"{waiting} did not become ready in {READY_WAIT_S:.0f} s\n{_tail(home / 'logs' / f'{name}.log', 0)}")
+
+
+def _refuse_crash_loops(home: Path, late: list[dict[str, Any]], started: dict[str, set[int]]) -> None:
+    for process in late:
+        name = process["name"]
+        pids = started.setdefault(name, set())
+        pids.add(process["pid"])
+        if len(pids - {0}) >= STARTS_MAX:
+            raise Failure(f"{name} ends as soon as it starts\n{_tail(home / 'logs' / f'{name}.log', 0)}")
 
 
 def _tail(log: Path, begin: int) -> str:
