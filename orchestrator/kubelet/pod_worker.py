@@ -164,7 +164,8 @@ class PodWorker:
         before = {container.name: container for container in self.containers}
         self.containers = containers_of(self.pod["spec"])
         for container in self.containers:
-            container.attempt, container.previous = before[container.name].attempt + 1, before[container.name].run
+            container.previous = before[container.name].run
+            container.attempt = container.previous.attempt + 1 if container.previous else 0
         self.sandbox, self._workers, self._tasks = None, {}, []
         self._changed()
 
