@@ -89,7 +89,7 @@ def test_a_process_that_dies_is_back_within_a_second(running: Running) -> None:
 def test_stop_ends_orphans_and_removes_the_run_directory(running: Running) -> None:
     layout = running.layout
     pids = until(partial(all_ready, layout))
-    orphan = int(until(lambda: (layout.home / "orphan").read_text()))
+    orphan = int(until((layout.home / "orphan").read_text))
     state = json.loads(layout.state.read_text())
     assert state["supervisor"]["pid"] == running.process.pid
     assert state["context"] == "pocketmesh-test"
