@@ -235,17 +235,20 @@ async def test_config_swap_keeps_requests_and_connections() -> None:
             await release.wait()
             writer.write(answer(b"old"))
 
-    async with backend(slow) as old, backend(Echo(answer(b"new"))) as new:
-        async with running(hcm(route("/", cluster="b")), cluster("b", old), cluster("c", new)) as proxy:
-            pending = asyncio.get_running_loop().create_task(call(proxy.port()))
-            while proxy.value("cluster.b.upstream_rq_active") == 0:
-                await asyncio.sleep(0.01)
-            port = proxy.port()
-            proxy.put(listeners=(listener(hcm(route("/", cluster="c"))),))
-            assert proxy.port() == port
-            assert (await call(port))[2] == b"new"
-            release.set()
-            assert (await asyncio.wait_for(pending, 5))[2] == b"old"
+    async with (
+        backend(slow) as old,
+        backend(Echo(answer(b"new"))) as new,
+        running(hcm(route("/", cluster="b")), cluster("b", old), cluster("c", new)) as proxy,
+    ):
+        pending = asyncio.get_running_loop().create_task(call(proxy.port()))
+        while proxy.value("cluster.b.upstream_rq_active") == 0:
+            await asyncio.sleep(0.01)
+        port = proxy.port()
+        proxy.put(listeners=(listener(hcm(route("/", cluster="c"))),))
+        assert proxy.port() == port
+        assert (await call(port))[2] == b"new"
+        release.set()
+        assert (await asyncio.wait_for(pending, 5))[2] == b"old"
 
 
 async def test_a_cluster_that_did_not_change_keeps_its_connections() -> None:

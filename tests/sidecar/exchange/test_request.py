@@ -162,7 +162,7 @@ async def test_local_replies(
         ("/none", 404, "NR", "route_not_found", b""),
         ("/nocluster", 503, "NC", "cluster_not_found", b""),
         ("/empty", 503, "UH", "no_healthy_upstream", b"no healthy upstream"),
-        ("/dead", 503, "UF", "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+        ("/dead", 503, "UF", REFUSED,
          RESET + b"reset reason: remote connection failure"),
         ("/direct", 418, "", "direct_response", b"tea"),
         ("/redirect", 301, "", "direct_response", b""),

@@ -1,0 +1,91 @@
+"""The client's side: refusals, timeouts, keep-alive, slow and wrong requests, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.sidecar.engines import GET, Echo, backend, cluster, exchange, hcm, route, running
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "details"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request", "missing_host_header"),
+        (b"GET / HTTP/1.0\r\nhost: a\r\n\r\n", b"426 Upgrade Required", "low_version"),
+        (b"GET / HTTP/1.1\nhost: a\n\n", b"400 Bad Request", "http1.codec_error"),
+        (b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: x\r\n\r\n", b"501 Not Implemented",
+         "http1.invalid_transfer_encoding"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+         b"431 Request Header Fields Too Large", "http1.headers_too_large"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"505 HTTP Version Not Supported", "http1.codec_error"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_read_is_answered_and_closed(data: bytes, status: bytes, details: str) -> None:
+    async with running(hcm()) as proxy:
+        got = await exchange(proxy.port(), data)
+        record = await proxy.records.last()
+        assert proxy.value("http.t.downstream_cx_active") == 0
+    assert got.startswith(b"HTTP/1.1 %s\r\n" % status)
+    assert b"connection: close\r\n" in got
+    assert record.details == details
+
+
+async def test_nothing_after_a_refused_request_is_served() -> None:
+    echo = Echo()
+    async with backend(echo) as port, running(hcm(route("/", cluster="b")), cluster("b", port)) as proxy:
+        got = await exchange(proxy.port(), b"GET / HTTP/1.1\r\n\r\n" + GET)
+    assert got.count(b"HTTP/1.1 ") == 1
+    assert echo.heads == []
+
+
+async def test_slow_heads_are_cut() -> None:
+    async with running(hcm(request_headers_timeout="0.05s")) as proxy:
+        got = await exchange(proxy.port(), b"GET / HT")
+    assert got.startswith(b"HTTP/1.1 408")
+
+
+async def test_idle_connections_are_closed() -> None:
+    async with running(hcm(common_http_protocol_options={"idle_timeout": "0.05s"})) as proxy:
+        assert await exchange(proxy.port(), b"") == b""
+        assert proxy.value("http.t.downstream_cx_idle_timeout") == 1
+
+
+async def test_every_split_of_a_request_is_the_same_request() -> None:
+    echo = Echo()
+    data = b"POST /p HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    async with backend(echo) as port, running(hcm(route("/", cluster="b")), cluster("b", port)) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port())
+        for cut in range(1, len(data)):
+            writer.write(data[:cut])
+            await writer.drain()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            writer.write(data[cut:])
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200"), cut
+            assert await reader.readexactly(2) == b"ok"
+        writer.close()
+    assert echo.bodies == [b"ab"] * (len(data) - 1)
+
+
+async def test_http_10_is_answered_and_closed_where_it_is_allowed() -> None:
+    options = {"accept_http_10": True, "default_host_for_http_10": "d"}
+    echo = Echo(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+    front = hcm(route("/", cluster="b"), http_protocol_options=options)
+    async with backend(echo) as port, running(front, cluster("b", port)) as proxy:
+        got = await exchange(proxy.port(), b"GET / HTTP/1.0\r\n\r\n")
+    assert got.endswith(b"connection: close\r\n\r\nok")
+    assert b"host: d\r\n" in echo.heads[0]
+
+
+async def test_an_unread_body_ends_the_connection() -> None:
+    async with running(hcm(route("/", direct_response={"status": 403}))) as proxy:
+        got = await exchange(
+            proxy.port(), b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+        )
+    assert got.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in got

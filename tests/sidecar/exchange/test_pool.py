@@ -1,0 +1,136 @@
+"""Pools on real sockets: last in first out, bounds, age, failures told to who waits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.balancing.limits import Limits
+from sidecar.exchange.cluster_stats import ClusterStats
+from sidecar.exchange.http1_client import Http1Client, Reset
+from sidecar.exchange.pool import Pool
+from sidecar.net.addresses import Endpoint
+from sidecar.net.dial import Plan
+from sidecar.net.dispatcher import Dispatcher
+from sidecar.protocol.http1_head import ResponseMessage
+from sidecar.protocol.message import Headers
+from sidecar.telemetry.stats import Stats
+from tests.sidecar.engines import Echo, backend
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+class Waiter:
+    def __init__(self) -> None:
+        self.upstream: Http1Client | None = None
+        self.reset: Reset | None = None
+        self.answers: list[int] = []
+        self.changed = asyncio.Event()
+
+    def on_connected(self, upstream: Http1Client) -> None:
+        self.upstream = upstream
+        self.changed.set()
+
+    def on_continue(self) -> None: ...
+
+    def on_response(self, message: ResponseMessage, body: bytes, end: bool) -> None:
+        self.answers.append(message.head.status)
+        self.changed.set()
+
+    def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None: ...
+
+    def on_reset(self, reset: Reset, detail: str) -> None:
+        self.reset = reset
+        self.changed.set()
+
+    def on_request_paused(self, paused: bool) -> None: ...
+
+    async def change(self) -> None:
+        await asyncio.wait_for(self.changed.wait(), 5)
+        self.changed.clear()
+
+
+def made(port: int, limits: Limits | None = None, **fields: float) -> Pool:
+    loop = asyncio.get_running_loop()
+    idle_s, requests_max = fields.get("idle_s", 60.0), round(fields.get("requests_max", 0))
+    return Pool(
+        Dispatcher(loop),
+        Plan(Endpoint("127.0.0.1", port)),
+        limits=limits or Limits(),
+        stats=ClusterStats(Stats(), "c"),
+        idle_s=idle_s,
+        requests_max=requests_max,
+    )
+
+
+async def request(pool: Pool, waiter: Waiter) -> Http1Client:
+    taken = pool.take(waiter)
+    if taken is None:
+        await waiter.change()
+        taken = waiter.upstream
+    assert isinstance(taken, Http1Client)
+    taken.send(waiter, GET, b"GET", end=True, chunked=False)
+    await waiter.change()
+    return taken
+
+
+async def test_connections_are_used_again_last_in_first_out() -> None:
+    async with backend(Echo()) as port:
+        pool = made(port)
+        first, second = Waiter(), Waiter()
+        assert pool.take(first) is None
+        assert pool.take(second) is None
+        await first.change()
+        await second.change()
+        assert first.upstream is not None
+        assert second.upstream is not None
+        for waiter in (first, second):
+            assert waiter.upstream is not None
+            waiter.upstream.send(waiter, GET, b"GET", end=True, chunked=False)
+            await waiter.change()
+        assert pool.take(Waiter()) is second.upstream
+        assert pool.take(Waiter()) is first.upstream
+        assert "connections=2 idle=0" in repr(pool)
+        pool.abort()
+
+
+async def test_bounds() -> None:
+    async with backend(Echo()) as port:
+        limits = Limits(max_connections=1, max_pending_requests=1)
+        pool = made(port, limits)
+        first, second = Waiter(), Waiter()
+        assert pool.take(first) is None
+        assert pool.take(Waiter()) is Reset.OVERFLOW
+        await first.change()
+        assert pool.take(second) is None  # waits: there may be one connection
+        assert pool.take(Waiter()) is Reset.OVERFLOW
+        assert first.upstream is not None
+        first.upstream.send(first, GET, b"GET", end=True, chunked=False)
+        await second.change()
+        assert second.upstream is first.upstream
+        pool.forget(second)
+        pool.abort()
+        assert (limits.connections.count, limits.pending.count) == (0, 0)
+
+
+async def test_a_refused_dial_is_told() -> None:
+    pool, waiter = made(1), Waiter()
+    assert pool.take(waiter) is None
+    await waiter.change()
+    assert waiter.reset is Reset.CONNECTION_FAILURE
+    assert pool.counters()["cx_connect_fail"] == 1
+
+
+async def test_old_and_worn_out_connections_are_closed() -> None:
+    echo = Echo()
+    async with backend(echo) as port:
+        pool = made(port, idle_s=0.05)
+        await request(pool, Waiter())
+        async with asyncio.timeout(5):
+            while pool.connections:
+                await asyncio.sleep(0.01)
+        worn = made(port, requests_max=1)
+        await request(worn, Waiter())
+        await request(worn, Waiter())
+        assert echo.connections == 3
+        worn.close()
+        assert worn.closed
