@@ -112,8 +112,6 @@ class TcpKeepalive(Message, frozen=True, kw_only=True):
 
 
 class UpstreamConnectionOptions(Message, frozen=True, kw_only=True):
-    ONLY_DEFAULT = ("tcp_keepalive",)
-
     tcp_keepalive: TcpKeepalive | None = None
 
 

@@ -6,11 +6,12 @@ cluster's own transport socket. For a pipe, `envoy.filters.listener.original_dst
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sidecar.config.cluster import Cluster
+from sidecar.config.cluster import Cluster, UpstreamConnectionOptions
 from sidecar.config.core import Address, Metadata, SocketAddress
 from sidecar.config.tls import UpstreamTlsContext
 from sidecar.config.transport_socket import ProxyProtocolUpstreamTransport
@@ -45,16 +46,17 @@ class Transports:
         """Source of PROXY headers: this workload's address; "" = unknown."""
         self._resolve = resolve
         self._contexts: dict[int, ClientTls] = {}
+        self._options = keepalive_options(config.upstream_connection_options)
 
     def plan(self, address: Address, metadata: Metadata | None) -> Plan:
         target = endpoint(address)
         labels = metadata.of(MATCH_METADATA) if metadata is not None else {}
-        socket = self._socket(labels)
+        transport = self._socket(labels)
         prologue = b""
-        if isinstance(socket, ProxyProtocolUpstreamTransport):
+        if isinstance(transport, ProxyProtocolUpstreamTransport):
             prologue = self._proxy_header(target, metadata)
-            socket = socket.transport_socket.typed_config
-        tls = self._tls(socket) if isinstance(socket, UpstreamTlsContext) else None
+            transport = transport.transport_socket.typed_config
+        tls = self._tls(transport) if isinstance(transport, UpstreamTlsContext) else None
         source, shim = None, None
         bind = self._config.upstream_bind_config
         if bind is not None and bind.source_address is not None:
@@ -68,6 +70,7 @@ class Transports:
             tls=tls,
             shim=shim,
             source=None if target.is_pipe else source,
+            options=self._options,
         )
 
     def passthrough(self, target: Endpoint) -> Plan:
@@ -96,6 +99,20 @@ class Transports:
             built: Callable[[], ssl.SSLContext | None] = context
             found = self._contexts[id(config)] = ClientTls(built, config.sni, context.verify, lambda: context.local_uri)
         return found
+
+
+def keepalive_options(config: UpstreamConnectionOptions | None) -> tuple[tuple[int, int, int], ...]:
+    """The socket options of `upstream_connection_options.tcp_keepalive`; what it leaves out is the system's."""
+    if config is None or config.tcp_keepalive is None:
+        return ()
+    wanted = config.tcp_keepalive
+    values = (
+        (socket.TCP_KEEPCNT, wanted.keepalive_probes),
+        (socket.TCP_KEEPIDLE, wanted.keepalive_time),
+        (socket.TCP_KEEPINTVL, wanted.keepalive_interval),
+    )
+    chosen = tuple((socket.IPPROTO_TCP, option, value) for option, value in values if value)
+    return ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *chosen)
 
 
 def endpoint(address: Address) -> Endpoint:

@@ -39,6 +39,8 @@ class Plan(NamedTuple):
     shim: Shim | None = None
     """The socket must be one of this pod."""
     source: Endpoint | None = None
+    options: tuple[tuple[int, int, int], ...] = ()
+    """(level, option, value) to set on a TCP socket before it connects: keep-alive."""
 
 
 class Dialled(NamedTuple):
@@ -88,6 +90,8 @@ class Dial:
         target = self._plan.target
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for option in self._plan.options:
+                sock.setsockopt(*option)
         try:
             if self._plan.source is not None and sock.family != socket.AF_UNIX and self._plan.shim is None:
                 sock.bind(self._plan.source)
