@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mesh.kube.tasks import spawn
 from orchestrator.layout import Layout
 from orchestrator.network.cluster import Cluster
 from orchestrator.network.node_proxy import NodeProxy, Refused, choose
@@ -88,6 +89,7 @@ async def cluster(make_pod, layout: Layout) -> AsyncIterator[Cluster]:
     proxy.reconcile()
     while (await server.execute("main", ["grep", "-q", "1F90", "/proc/net/tcp"], timeout_s=5)).exit_code != 0:
         await asyncio.sleep(0.01)
+    made.proxy = proxy  # type: ignore[attr-defined]
     made.client = client  # type: ignore[attr-defined]
     yield made
     proxy.stop()
@@ -170,6 +172,19 @@ async def test_hooks_follow_the_pods(cluster: Cluster, layout: Layout) -> None:
     cluster.on_pod(pod("server", SERVER_IP, layout), None)
     proxy.reconcile()
     assert not proxy._hooks
+
+
+async def test_callers_wait_while_the_proxy_restarts(cluster: Cluster) -> None:
+    """Connections that nobody accepts yet queue in the sandboxes, outbound and inbound."""
+    first: NodeProxy = cluster.proxy  # type: ignore[attr-defined]
+    first.stop()
+    calling = spawn(call(cluster, "10.96.4.4:80", f"{SERVER_IP}:8080"), name="call")
+    done, _ = await asyncio.wait({calling}, timeout=0.3)
+    assert not done
+    second = NodeProxy(cluster, Resolver(cluster))
+    second.reconcile()
+    assert await calling == [f"from {SERVER_IP} hi"] * 2
+    second.stop()
 
 
 def test_a_sticky_service_keeps_its_endpoint() -> None:
