@@ -13,9 +13,9 @@ ALPN_BYTES_MAX = 255
 
 
 class TlsParameters(Message, frozen=True, kw_only=True):
-    """Older protocols than 1.2 are not spoken."""
+    """Older protocols than 1.2 are not spoken. As in Envoy, `cipher_suites` are those of TLS 1.2 only."""
 
-    ONLY_DEFAULT = ("cipher_suites", "ecdh_curves")
+    ONLY_DEFAULT = ("ecdh_curves",)
 
     tls_minimum_protocol_version: TlsProtocol = "TLS_AUTO"
     tls_maximum_protocol_version: TlsProtocol = "TLS_AUTO"
@@ -133,6 +133,10 @@ class UpstreamTlsContext(Message, frozen=True, kw_only=True):
     auto_sni_san_validation: bool = False
     allow_renegotiation: bool = False
     max_session_keys: Annotated[int, Range(0, 2**32 - 1)] = 1
+
+    def problem(self) -> tuple[str, str] | None:
+        chosen = self.common_tls_context.tls_params.cipher_suites
+        return ("common_tls_context.tls_params.cipher_suites", "unsupported towards upstreams") if chosen else None
 
 
 class Secret(Message, frozen=True, kw_only=True):

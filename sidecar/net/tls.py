@@ -109,6 +109,10 @@ class TlsContext:
         self._context: ssl.SSLContext | None = None
         self.local_uri = ""
         """URI of our own certificate: who we say we are."""
+        self._ciphers = ":".join(self._common.tls_params.cipher_suites)
+        if self._ciphers:
+            # ssl.SSLError, which is an OSError, for names that OpenSSL does not know: the listener is refused.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(self._ciphers)
         validation = self._common.validation
         self._typed = validation.match_typed_subject_alt_names if validation is not None else ()
         self._any_type = validation.match_subject_alt_names if validation is not None else ()
@@ -140,6 +144,8 @@ class TlsContext:
         context.minimum_version = low or ssl.TLSVersion.TLSv1_2
         if high is not None:
             context.maximum_version = high
+        if self._ciphers:
+            context.set_ciphers(self._ciphers)
         if common.alpn_protocols:
             context.set_alpn_protocols(list(common.alpn_protocols))
         if isinstance(self._config, DownstreamTlsContext) and self._config.disable_stateless_session_resumption:
