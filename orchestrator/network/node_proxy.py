@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 SO_ORIGINAL_DST = 80
 CONNECT_TIMEOUT_S = 10.0
 HEADER_TIMEOUT_S = 5.0
-BACKLOG = 1024
 CONNECTIONS_MAX_PER_POD = 4096
 RETRY_S = 0.2
 HOOK_ADDRESS = "127.0.0.1"
+INBOUND = "inbound.sock"
 
 Address = tuple[str, int]
 
@@ -73,10 +73,10 @@ class PodHooks:
         """Take the hooks; a shim that does not answer yet is asked again for as long as the pod exists."""
         while True:
             try:
-                inbound = self._listen_inbound()
-                outbound = await self._hook(OUTBOUND_PORT, "stream")
-                datagrams = await self._hook(DNS_PORT, "dgram")
-                streams = await self._hook(DNS_PORT, "stream")
+                inbound = await self._hook("unix", INBOUND, 0)
+                outbound = await self._hook("stream", HOOK_ADDRESS, OUTBOUND_PORT)
+                datagrams = await self._hook("dgram", HOOK_ADDRESS, DNS_PORT)
+                streams = await self._hook("stream", HOOK_ADDRESS, DNS_PORT)
                 break
             except (RuntimeFailure, OSError) as failure:
                 log.info("hooks of pod %s: %s", self.pod.ip, failure)
@@ -87,24 +87,13 @@ class PodHooks:
         self._spawn(self._accept(inbound, self._inbound), "inbound")
         self._spawn(self._accept(outbound, self._outbound), "outbound")
 
-    async def _hook(self, port: int, kind: str) -> socket.socket:
-        message = {"verb": "listen", "address": HOOK_ADDRESS, "port": port, "type": kind}
+    async def _hook(self, kind: str, address: str, port: int) -> socket.socket:
+        """The shim keeps it open as well: while this process restarts, callers queue there."""
+        message = {"verb": "listen", "address": address, "port": port, "type": kind}
         _, (descriptor,) = await ask(self._shim, message)
         hook = socket.socket(fileno=descriptor)
         hook.setblocking(False)
         return hook
-
-    def _listen_inbound(self) -> socket.socket:
-        """A new socket takes the place of the old one in one step: a caller meets one or the other."""
-        path = Path(self.pod.sandbox, "inbound.sock")
-        beside = path.with_suffix(".new")
-        beside.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.setblocking(False)
-        listener.bind(str(beside))
-        listener.listen(BACKLOG)
-        beside.replace(path)
-        return listener
 
     async def _accept(
         self, listener: socket.socket, handle: Callable[[socket.socket], Coroutine[Any, Any, None]]
@@ -149,9 +138,7 @@ class PodHooks:
                 raise Refused(f"{endpoint.ip}:{endpoint.port} is not reachable: {reason}")
             far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             return await _connected(far, (endpoint.ip, endpoint.port))
-        far = await _connected(
-            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), str(Path(target.sandbox, "inbound.sock"))
-        )
+        far = await _connected(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), str(Path(target.sandbox, INBOUND)))
         header = proxy_protocol.encode((self.pod.ip, source[1]), (endpoint.ip, endpoint.port))
         await asyncio.get_running_loop().sock_sendall(far, header)
         return far
