@@ -7,7 +7,6 @@ a response head went out there are no further attempts.
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
 
 from sidecar.balancing.hosts import Host
 from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
@@ -18,7 +17,6 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
-from sidecar.net.tls import NO_PEER, PeerNames
 from sidecar.protocol.http1_head import ResponseMessage
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Headers, RequestHead
@@ -33,19 +31,6 @@ _OUTCOMES = {
     Reset.PROTOCOL_ERROR: Outcome.RESET,
 }
 _REPLAYABLE = (b"GET", b"HEAD", b"OPTIONS")
-
-
-class Used(NamedTuple):
-    """The endpoint of the latest attempt, and the connection to it."""
-
-    host: Destination
-    local: str = ""
-    names: PeerNames = NO_PEER
-    local_uri: str = ""
-
-    @property
-    def shown(self) -> str:
-        return self.host.shown
 
 
 class Attempts:
@@ -73,7 +58,8 @@ class Attempts:
         "try_deadline_s",
         "upgrade",
         "upstream",
-        "used",
+        "used_host",
+        "used_upstream",
     )
 
     def __init__(self, dispatcher: Dispatcher, head: RequestHead) -> None:
@@ -91,7 +77,9 @@ class Attempts:
         self.try_deadline_s = NEVER
         self.trailers: Headers | None = None
         self.upgrade = b""
-        self.used: Used | None = None
+        self.used_host: Destination | None = None
+        self.used_upstream: Http1Client | None = None
+        """The endpoint of the latest attempt, and the connection to it, for the record."""
         self.failure = ""
         """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
         self._kept: list[bytes] = []
@@ -142,7 +130,7 @@ class Attempts:
             self.host = None
             self._reply(local_reply.upstream_reset(Reset.OVERFLOW, "", retried=False))
             return
-        self.used = Used(host.endpoint)
+        self.used_host = host.endpoint
         host.active += 1
         stats.rq_total.value += 1
         stats.rq_active.value += 1
@@ -164,7 +152,7 @@ class Attempts:
         self.pool_waiting = False
         self.upstream = upstream
         assert self.host is not None
-        self.used = Used(self.host.endpoint, upstream.local, upstream.names, upstream.local_uri)
+        self.used_upstream = upstream
         done = self.request_done
         chunked = not self.upgrade and self._body_is_chunked
         self.sent_s = self.dispatcher.time()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sidecar.exchange.request import Exchange
+    from sidecar.exchange.respond import Responding
 
 _PROTOCOLS = {10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
 
 
-def fill_record(exchange: Exchange, flags: str, details: str, duration_s: float) -> None:
+def fill_record(exchange: Responding, flags: str, details: str, duration_s: float) -> None:
     record, manager, head, accepted = exchange.record, exchange.manager, exchange.head, exchange.stream.accepted
     record.started_at_s = exchange.wall_s
     record.duration_s = duration_s
@@ -59,7 +59,7 @@ def fill_record(exchange: Exchange, flags: str, details: str, duration_s: float)
     _trace(exchange)
 
 
-def _upstream(exchange: Exchange) -> None:
+def _upstream(exchange: Responding) -> None:
     record, decision, cluster = exchange.record, exchange.decision, exchange.cluster
     if decision is not None:
         record.route_name = decision.route.name
@@ -70,18 +70,18 @@ def _upstream(exchange: Exchange) -> None:
     if cluster is not None:
         record.cluster = cluster.name
         record.destination_service = cluster.service
-    used = exchange.used
-    if used is not None:
-        host, local, names, local_uri = used
+    host, upstream = exchange.used_host, exchange.used_upstream
+    if host is not None:
         record.upstream_host = host.shown
-        record.upstream_local = local
         record.upstream_tls = host.tls
-        record.upstream_peer_uri = names.uris[0] if names.uris else ""
-        record.upstream_local_uri = local_uri
         record.upstream_peer = exchange.upstream_peer or host.peer
+    if upstream is not None:
+        record.upstream_local = upstream.local
+        record.upstream_peer_uri = upstream.names.uris[0] if upstream.names.uris else ""
+        record.upstream_local_uri = upstream.local_uri
 
 
-def _trace(exchange: Exchange) -> None:
+def _trace(exchange: Responding) -> None:
     context, record = exchange.context, exchange.record
     if context is not None:
         record.trace_id = context.trace_id.decode()
@@ -91,6 +91,6 @@ def _trace(exchange: Exchange) -> None:
         record.trace_state = context.state
 
 
-def _keeps(exchange: Exchange) -> bool:
+def _keeps(exchange: Responding) -> bool:
     tracer = exchange.manager.tracer
     return tracer is not None and tracer.keeps_spans

@@ -34,6 +34,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x
 _LINE = re.compile(
     rb"(" + _TOKEN + rb"):[ \t]*+((?:[\x21-\x7e\x80-\xff]++|[ \t]++(?=[\x21-\x7e\x80-\xff]))*+)[ \t]*+\Z"
 )
+_STATUSES = {b"%d" % status: status for status in range(100, 600)}
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)(?::([0-9]*))?\Z")
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)\Z", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
@@ -43,9 +44,7 @@ _SPECIAL_REQUEST = frozenset(
     (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"keep-alive",
      b"proxy-connection", b"http2-settings", b"trailer")
 )  # fmt: skip
-_SPECIAL_RESPONSE = frozenset(
-    (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection")
-)
+_SPECIAL_RESPONSE = frozenset((b"connection", b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection"))
 _HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 _NEVER_NOMINATED = frozenset(
     (b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"set-cookie", b"x-forwarded-for",
@@ -323,8 +322,7 @@ def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malforme
     if found is None:
         return Malformed(502, "protocol_error")
     version = 11 if found[1] == b"1" else 10
-    status = decimal(found[2])
-    assert status is not None, "three digits"
+    status = _STATUSES[found[2]]
     del lines[0]
     fields = parse_fields(lines, FIELDS_MAX)
     if isinstance(fields, Malformed):
@@ -343,7 +341,7 @@ def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malforme
     length = None if length_text is None else decimal(length_text)
     if length_text is not None and length is None:
         return Malformed(502, "protocol_error")
-    if b"connection" in index or not _SPECIAL_RESPONSE.isdisjoint(index):
+    if not _SPECIAL_RESPONSE.isdisjoint(index):
         connection = tokens(index.get(b"connection"))
         keep_alive = b"close" not in connection and (version == 11 or b"keep-alive" in connection)
         upgrade = (index.get(b"upgrade") or b"").lower() if b"upgrade" in connection else b""

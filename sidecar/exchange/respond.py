@@ -1,0 +1,254 @@
+"""What the client of an exchange sees and when: the response, our own answers, timeouts, and the end.
+
+Between `Attempts` (the upstream side) and `Exchange` (the request's way to it).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sidecar.balancing.retry import Outcome
+from sidecar.exchange import local_reply
+from sidecar.exchange.attempts import Attempts
+from sidecar.exchange.finish import fill_record
+from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.tracing import Context, custom_tags
+from sidecar.net.timers import NEVER
+from sidecar.protocol.http1_head import RequestMessage, ResponseMessage
+from sidecar.protocol.message import Headers, ResponseHead
+from sidecar.routing.decision import RouteDecision
+from sidecar.telemetry.record import ExchangeRecord, Peer
+
+if TYPE_CHECKING:
+    from sidecar.exchange.http1_server import Http1Server
+    from sidecar.exchange.manager import Manager
+
+SERVICE_TIME = b"x-envoy-upstream-service-time"
+
+
+class Responding(Attempts):
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "context",
+        "decision",
+        "finished",
+        "framing",
+        "idle_s",
+        "last_activity_s",
+        "manager",
+        "origin",
+        "peer",
+        "record",
+        "request_id",
+        "request_received_s",
+        "response",
+        "response_started_s",
+        "route_deadline_s",
+        "started_s",
+        "stream",
+        "stream_deadline_s",
+        "upstream_peer",
+        "wall_s",
+    )
+
+    def __init__(self, manager: Manager, stream: Http1Server, message: RequestMessage) -> None:
+        super().__init__(manager.dispatcher, message.head)
+        self.manager = manager
+        self.stream = stream
+        self.framing = message.framing
+        self.upgrade = message.upgrade
+        self.record = ExchangeRecord()
+        self.decision: RouteDecision | None = None
+        self.response: ResponseHead | None = None
+        self.context: Context | None = None
+        self.origin: bytes | None = None
+        self.peer: Peer | None = None
+        self.upstream_peer: Peer | None = None
+        self.request_id = b""
+        self.finished = False
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.wall_s = time.time()
+        self.started_s = self.last_activity_s = manager.dispatcher.time()
+        self.request_received_s = -1.0
+        self.response_started_s = -1.0
+        self.idle_s = manager.stream_idle_s
+        self.route_deadline_s = NEVER
+        self.stream_deadline_s = NEVER
+
+    # To the client
+
+    def on_continue(self) -> None:
+        self.stream.send_continue()
+
+    def _deliver(self, message: ResponseMessage, body: bytes, end: bool) -> None:
+        manager = self.manager
+        head = message.head
+        self.responded = True
+        now = self.response_started_s = self.last_activity_s = self.dispatcher.time()
+        self.route_deadline_s = NEVER
+        headers = head.headers
+        assert self.cluster is not None
+        metadata = manager.exchange_metadata
+        if metadata is not None and metadata.discovers_upstream:
+            upstream = self.used_upstream
+            self.upstream_peer = metadata.take(headers, trusted=upstream is not None and bool(upstream.names.uris))
+        if manager.envoy_headers:
+            headers.set(SERVICE_TIME, b"%d" % ((now - self.sent_s) * 1000))
+        self._decorate(head)
+        if self.attempts > 1:
+            self.cluster.stats.rq_retry_success.value += head.status < 500
+        if message.head.status == 101:
+            self.stream.respond_upgrade(head, message.upgrade)
+            if body:
+                self.on_data(body, False, None)
+            return
+        self.bytes_sent += len(body)
+        self.cluster.stats.answered(head.status)
+        self.cluster.stats.rq_time.record((now - self.sent_s) * 1000)
+        if end:
+            self.upstream = None
+            flags = "URX" if self.exhausted and self._status_is_retriable(head) else ""
+            self.stream.respond(head, body, True)
+            self._finish(flags, "via_upstream")
+        else:
+            self.stream.respond(head, body, False)
+
+    def _status_is_retriable(self, head: ResponseHead) -> bool:
+        return self.retry.retriable(Outcome.RESPONSE, head.status)
+
+    def _decorate(self, head: ResponseHead) -> None:
+        """What every answer carries: route edits, cors, server, date, peer metadata."""
+        manager, decision = self.manager, self.decision
+        headers = head.headers
+        self.response = head
+        if decision is not None:
+            if decision.cors is not None and self.origin is not None:
+                decision.cors.mark(headers, self.origin)
+            if decision.edits.response:
+                decision.edit_response(head, self.head, self.record)
+            if decision.route.attempt_count_in_response:
+                headers.set(b"x-envoy-attempt-count", b"%d" % self.attempts)
+        metadata = manager.exchange_metadata
+        if metadata is not None and metadata.tells_downstream and self.peer is not None:
+            metadata.tell(headers)
+        if manager.config.always_set_request_id_in_response and self.request_id:
+            headers.set(b"x-request-id", self.request_id)
+        server = manager.server_field
+        if server is not None:
+            if b"server" in headers:
+                if manager.server_overwrites:
+                    headers.set(b"server", server[2])
+            else:
+                headers.add(server)
+        if b"date" not in headers:
+            headers.add(manager.date())
+
+    def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:
+        self.bytes_sent += len(data)
+        self.last_activity_s = self.dispatcher.time()
+        self.stream.send_body(data, end, trailers)
+        if end:
+            if self.upgrade:
+                self._tunnel_ended()
+                return
+            self.upstream = None
+            self._release()
+            self._finish("", "via_upstream")
+
+    def _tunnel_ended(self) -> None:
+        """The upstream closed its side; the client may have more to say until it closes too."""
+        upstream = self.upstream
+        if upstream is None:
+            return
+        self.upstream = None
+        upstream.consumer = None
+        upstream.pool.gone(upstream)
+        upstream.connection.close()
+        self._release()
+        stream = self.stream
+        stream.exchange = None
+        self._finish("", "via_upstream")
+        stream.close()
+
+    def _reply(self, reply: Reply) -> None:
+        """Answer by ourselves; if the client was already answered there is nothing more to say."""
+        if self.finished:
+            return
+        self._abandon()
+        if self.responded:
+            self._cut(reply.flags, reply.details)
+            return
+        self.responded = True
+        head, body = local_reply.response(reply, self.head)
+        if self.cluster is not None:
+            self.cluster.stats.answered(reply.status)
+        self._decorate(head)
+        self.bytes_sent += len(body)
+        if reply.close:
+            self.stream.close_after()
+        flags = f"URX,{reply.flags}" if self.exhausted and reply.flags in ("UF", "UC", "UT", "UPE") else reply.flags
+        self.stream.respond(head, body, True)
+        self._finish(flags, reply.details)
+
+    def _cut(self, flag: str, details: str) -> None:
+        if self.finished:
+            return
+        self._abandon()
+        self.stream.cut()
+        self._finish(flag, details)
+
+    # Time
+
+    def _arm(self) -> None:
+        """The stream's timer at the earliest of our deadlines."""
+        due = min(self.route_deadline_s, self.try_deadline_s, self.stream_deadline_s)
+        if self.idle_s and self.last_activity_s + self.idle_s < due:
+            due = self.last_activity_s + self.idle_s
+        timer = self.stream.timer
+        if due == NEVER:
+            timer.stop()
+        else:
+            timer.start(due - self.dispatcher.time())
+
+    def on_timer(self) -> None:
+        now = self.dispatcher.time() + 0.001
+        stats = self.manager.stats
+        if now >= self.stream_deadline_s:
+            stats.rq_timeout.value += 1
+            self._reply(local_reply.MAX_DURATION)
+        elif now >= self.route_deadline_s and not self.responded:
+            if self.cluster is not None:
+                self.cluster.stats.rq_timeout.value += 1
+                if self.host is not None:
+                    self.cluster.observe(self.host, 504)
+            self._reply(local_reply.ROUTE_TIMEOUT)
+        elif now >= self.try_deadline_s and not self.responded:
+            self._per_try_timeout()
+        elif self.idle_s and now >= self.last_activity_s + self.idle_s:
+            self._reply(local_reply.STREAM_IDLE if self.request_done else local_reply.REQUEST_IDLE)
+        else:
+            self._arm()
+
+    # The end
+
+    def _finish(self, flags: str, details: str) -> None:
+        if self.finished:
+            return
+        self.finished = True
+        manager = self.manager
+        stats = manager.stats
+        stats.rq_active.value -= 1
+        stats.rq_completed.value += 1
+        response = self.response
+        now = self.dispatcher.time()
+        if response is not None:
+            stats.classes[response.status // 100 - 1].value += 1
+            stats.rq_time.record((now - self.started_s) * 1000)
+        if manager.access_logs or manager.reporter or (self.context is not None and self.context.sampled):
+            fill_record(self, flags, details, now - self.started_s)
+            if self.context is not None and self.context.sampled and manager.tracer is not None:
+                self.record.trace_tags = custom_tags(manager.tracer, self.head.headers)
+            manager.sink.finished(self.record)
