@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mesh.kube.objects import Object, uid_of
 from orchestrator.controllers.pods import condition, is_ready
 from orchestrator.images import Image, Images
 from orchestrator.layout import Layout
+from orchestrator.supervisor_stop import stop_pods
 from tests.support.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,12 @@ async def orchestrator(layout: Layout) -> AsyncIterator[tuple[subprocess.Popen[b
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(autouse=True)
+def no_pod_is_left(layout: Layout) -> Iterator[None]:
+    yield
+    stop_pods(layout.sandboxes)
 
 
 def manifest(replicas: int) -> Object:
