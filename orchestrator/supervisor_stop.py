@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from orchestrator.layout import Layout
 from orchestrator.process_identity import ProcessIdentity, start_time
 from orchestrator.runtimes import kernel, wire
@@ -34,6 +36,7 @@ def stop_everything(layout: Layout, children: Iterable[Child]) -> None:
     _end([child.identity for child in children if child.spec.name not in ZYGOTES])
     stop_pods(layout.sandboxes)
     _end([child.identity for child in children if child.spec.name in ZYGOTES])
+    _end(recorded_proxies(layout.run / "proxies"))
     _end_descendants()
     _unmount_below(layout.run)
     Limiter.of_this_machine(layout.run.name).close()
@@ -60,6 +63,15 @@ def stop_pods(sandboxes: Path) -> None:
     for connection in asked:
         with connection, contextlib.suppress(OSError, wire.WireError):
             wire.receive(connection)
+
+
+def recorded_proxies(directory: Path) -> list[ProcessIdentity]:
+    """Proxies as the kubelet wrote them down: those of a supervisor that was killed are no descendants of this one."""
+    found: list[ProcessIdentity] = []
+    for path in directory.glob("*/*.json"):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            found.append(msgspec.json.decode(path.read_bytes(), type=ProcessIdentity))
+    return found
 
 
 def _end(processes: Iterable[ProcessIdentity | None]) -> None:

@@ -15,7 +15,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         open(os.environ["POCKETMESH_HOME"] + "/orphan", "w").write(str(os.getpid()))
-        time.sleep(600)
+        time.sleep(30)
     os._exit(0)
 time.sleep(600)
 """

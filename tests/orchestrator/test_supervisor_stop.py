@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.layout import Layout
+from orchestrator.process_identity import ProcessIdentity
 from orchestrator.runtimes.base import ContainerSpec
-from orchestrator.supervisor_stop import stop_pods
+from orchestrator.supervisor_stop import recorded_proxies, stop_pods
 
 
 async def test_pods_end_and_dead_ones_are_passed_over(make_pod, layout: Layout) -> None:
@@ -24,3 +25,13 @@ async def test_pods_end_and_dead_ones_are_passed_over(make_pod, layout: Layout) 
 def test_no_pods_at_all(tmp_path: Path) -> None:
     stop_pods(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_recorded_proxies(tmp_path: Path) -> None:
+    """A record has more than the identity; other files of a proxy are no records."""
+    (tmp_path / "uid").mkdir()
+    (tmp_path / "uid/istio-proxy.json").write_text('{"attempt":0,"pid":12,"start_time":34,"started_at":1.5}')
+    (tmp_path / "uid/last-good.json").write_text('{"resources":[]}')
+    (tmp_path / "uid/broken.json").write_text("{")
+    assert recorded_proxies(tmp_path) == [ProcessIdentity(12, 34)]
+    assert recorded_proxies(tmp_path / "none") == []
