@@ -112,7 +112,8 @@ class MeshProxy:
         await self._serve_pod()
         # Callers wait in the sandbox's sockets: taken before there is a certificate, they would be reset.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.identity.ready.wait(), ACCEPT_WAIT_S)
+            async with asyncio.timeout(ACCEPT_WAIT_S):
+                await self.identity.ready.wait()
         await self.engine.start()
         await self.identity.ready.wait()
         self._start(self.xds.run(), "xds")

@@ -63,12 +63,14 @@ class AdsStream:
         while not self._closed:
             self._wake.clear()
             for response in self.session.responses(loop.time()):
-                await asyncio.wait_for(self._response.write(write_response(response)), WRITE_TIMEOUT_S)
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    await self._response.write(write_response(response))
             self._pusher.acknowledged()
             wake_at = self.session.wake_at()
             try:
                 pause = None if wake_at is None or wake_at <= loop.time() else wake_at - loop.time()
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for: in Python 3.11 it can swallow a cancellation
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -104,7 +104,8 @@ def _joined(chunks: list[bytes]) -> Iterator[bytes]:
 async def _send(request: web.BaseRequest, response: web.StreamResponse, chunks: list[bytes]) -> None:
     try:
         for joined in _joined(chunks):
-            await asyncio.wait_for(response.write(joined), WRITE_STALL_MAX_S)
+            async with asyncio.timeout(WRITE_STALL_MAX_S):
+                await response.write(joined)
     except TimeoutError:
         # Nothing more can be said to a client that does not read.
         if request.transport is not None:

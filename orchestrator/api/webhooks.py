@@ -88,7 +88,8 @@ class WebhookPlugin:
             return None
         review = _review(call, kind, operation, obj, old)
         try:
-            response = await asyncio.wait_for(self._post(webhook, review), webhook.timeout_s)
+            async with asyncio.timeout(webhook.timeout_s):
+                response = await self._post(webhook, review)
         except (WebhookFailed, aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError) as problem:
             if webhook.fail:
                 raise _called(webhook, problem) from problem
