@@ -7,6 +7,7 @@ somebody else later, another is chosen. A port that a person named is theirs to 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.layout import DEFAULT_NAME
+
+PATIENCE_S = 1.0
+POLL_S = 0.02
 
 
 class SettingsError(Exception):
@@ -75,7 +79,9 @@ def choose(previous: Settings | None, *, name: str | None, ports: Mapping[str, i
             free_choice = wanted == 0 or (asked in (None, 0) and was_automatic)
             if asked == 0 and was_automatic and kept:
                 wanted = kept
-            held.append(_take(setting, wanted, free_choice=free_choice))
+            held.append(
+                _take(setting, wanted, free_choice=free_choice, patience_s=PATIENCE_S if wanted == kept else 0.0)
+            )
             chosen[setting.key] = held[-1].getsockname()[1]
             if free_choice:
                 automatic.append(setting.key)
@@ -85,10 +91,20 @@ def choose(previous: Settings | None, *, name: str | None, ports: Mapping[str, i
     return Settings(name or (previous.name if previous else DEFAULT_NAME), chosen, tuple(automatic))
 
 
-def _take(setting: PortSetting, port: int, *, free_choice: bool) -> socket.socket:
-    """A socket bound to the port, as proof; the caller closes it when all are chosen."""
+def _take(setting: PortSetting, port: int, *, free_choice: bool, patience_s: float) -> socket.socket:
+    """A socket bound to the port, as proof; the caller closes it when all are chosen.
+
+    `patience_s`: a killed process holds its sockets until its last thread has ended, so our own port is waited for.
+    """
+    deadline = time.monotonic() + patience_s
     try:
-        return _bind(setting.address, port)
+        while True:
+            try:
+                return _bind(setting.address, port)
+            except OSError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_S)
     except OSError as failure:
         if free_choice:
             return _bind(setting.address, 0)

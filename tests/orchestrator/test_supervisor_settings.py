@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,15 @@ def test_a_kept_port_that_is_taken_is_chosen_anew() -> None:
         second = choose(first, name=None, ports={})
     assert second.ports["apiPort"] != first.ports["apiPort"]
     assert second.ports["xdsPort"] == first.ports["xdsPort"]
+
+
+def test_a_kept_port_is_waited_for() -> None:
+    first = choose(None, name=None, ports=FREE)
+    taken = socket.create_server(("127.0.0.1", first.ports["apiPort"]))
+    ending = threading.Timer(0.1, taken.close)
+    ending.start()
+    assert choose(first, name=None, ports={}).ports == first.ports
+    ending.join()
 
 
 def test_a_named_port_that_is_taken_says_what_to_change() -> None:
