@@ -100,6 +100,9 @@ async def _serve(proxy: RunningProxy) -> int:
 
 
 def _arguments(argv: Sequence[str], kind: str) -> argparse.Namespace | int:
+    if list(argv) in (["proxy", "sidecar"], ["proxy", "router"]):
+        # What every proxy of a mesh is started with: argparse would cost each of them half a megabyte.
+        return argparse.Namespace(config_path=None, role=argv[1], log_level="info", mode="serve")
     parser = argparse.ArgumentParser(
         prog="python -m sidecar",
         description="The data plane: an HTTP and TCP proxy that is configured as Envoy is.",

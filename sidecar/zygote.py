@@ -1,12 +1,14 @@
 """The parent of all proxies on a machine: it has imported everything, and forks one on request.
 
-A child of it starts in milliseconds and shares its memory. It therefore runs no event loop and no thread (never fork
+A child of it starts in milliseconds and shares its memory. It therefore has no event loop and no thread (never fork
 from a process that did), reads nothing from the network, and knows nothing of pods or configuration.
 
 One UNIX SOCK_SEQPACKET socket, one JSON object a message, answers in order:
 
     {"verb": "fork", "module": "sidecar.process", "argv": [...], "env": {...}, "exit_file": PATH} + [stdout, stderr]
     -> {"pid": N, "start_time": TICKS}      or {"error": "..."}
+
+Before the first fork it rehearses a configuration (`rehearsal.py`).
 
 Its death costs no traffic: children live on under the nearest subreaper; only their exit codes stay unknown.
 """
@@ -31,6 +33,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sidecar import holes
 from sidecar.control import isolation
 
 MESSAGE_BYTES_MAX = 64 << 10
@@ -231,6 +234,10 @@ def main(argv: Sequence[str]) -> int:
     gc.disable()
     for name in (*PRELOADED, *options.preload):
         importlib.import_module(name)
+    from sidecar.rehearsal import rehearse
+
+    for refusal in rehearse():
+        sys.stderr.write(f"rehearsal: {refusal.path}: {refusal.reason}\n")
     channel = notifier()
     path = options.socket.resolve()
     isolation.enter(view(path.parent, options.visible))
@@ -239,6 +246,7 @@ def main(argv: Sequence[str]) -> int:
     os.chdir("/")
     listener = listen(path)
     gc.collect()
+    holes.fill()
     gc.freeze()
     if channel is not None:
         channel.send(b"READY=1")

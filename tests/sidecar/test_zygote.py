@@ -70,8 +70,7 @@ def home() -> Iterator[Path]:
 def zygote(home: Path) -> Iterator[RunningZygote]:
     running = start(home)
     yield running
-    if running.process.poll() is None:
-        running.stop()
+    running.close()
 
 
 def start(home: Path) -> RunningZygote:

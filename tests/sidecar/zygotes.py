@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sidecar.zygote import start_time
+
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 30.0
 
@@ -29,6 +31,7 @@ class RunningZygote:
         prefix: Sequence[str] = (),
     ) -> None:
         self.run = run
+        self._children: list[tuple[int, int]] = []
         self.socket_path = run / "z.sock"
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (run / "notify.sock").unlink(missing_ok=True)
@@ -78,7 +81,20 @@ class RunningZygote:
         with self.connect() as client:
             socket.send_fds(client, [json.dumps(message).encode()], [out, 2])
             answer: dict[str, Any] = json.loads(client.recv(65536))
+        if "pid" in answer:
+            self._children.append((answer["pid"], answer["start_time"]))
         return answer
+
+    def close(self) -> None:
+        """The zygote and every child that is still there; for the end of a test."""
+        if self.process.poll() is None:
+            self.stop()
+        for pid, started in self._children:
+            try:
+                if start_time(pid) == started:
+                    os.kill(pid, signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
