@@ -12,8 +12,7 @@ help: ## what can be made
 
 # The stamp is newer than pyproject.toml exactly when the environment holds what it names.
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("pocketmesh needs Python 3.11 or newer: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) .ci/environment.py $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
