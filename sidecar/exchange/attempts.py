@@ -36,58 +36,35 @@ _REPLAYABLE = (b"GET", b"HEAD", b"OPTIONS")
 class Attempts:
     """Base of `Exchange`, which answers the client: `_deliver`, `_reply`, `_cut`, `_arm`, `_pause_request`."""
 
-    __slots__ = (
-        "_kept",
-        "_kept_bytes",
-        "_may_retry",
-        "_replayed",
-        "_retry_counted",
-        "_tried",
-        "attempts",
-        "cluster",
-        "dispatcher",
-        "failure",
-        "head",
-        "host",
-        "pool_waiting",
-        "request_done",
-        "responded",
-        "retry",
-        "sent_s",
-        "trailers",
-        "try_deadline_s",
-        "upgrade",
-        "upstream",
-        "used_host",
-        "used_upstream",
-    )
+    # Defaults live in the class, and there are no slots, on purpose: most requests change few of these, and what is not
+    # set costs nothing.
+    cluster: Cluster | None = None
+    host: Host | None = None
+    upstream: Http1Client | None = None
+    used_host: Destination | None = None
+    used_upstream: Http1Client | None = None
+    """The endpoint of the latest attempt, and the connection to it, for the record."""
+    pool_waiting = False
+    attempts = 0
+    retry: RetryRules = NO_RETRIES
+    request_done = False
+    responded = False
+    sent_s = 0.0
+    try_deadline_s = NEVER
+    trailers: Headers | None = None
+    upgrade = b""
+    failure = ""
+    """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
+    _kept: tuple[bytes, ...] = ()
+    _kept_bytes = 0
+    _may_retry = False
+    _replayed = False
+    _retry_counted = False
+    _tried: tuple[Host, ...] = ()
 
     def __init__(self, dispatcher: Dispatcher, head: RequestHead) -> None:
         self.dispatcher = dispatcher
         self.head = head
-        self.cluster: Cluster | None = None
-        self.host: Host | None = None
-        self.upstream: Http1Client | None = None
-        self.pool_waiting = False
-        self.attempts = 0
-        self.retry: RetryRules = NO_RETRIES
-        self.request_done = False
-        self.responded = False
-        self.sent_s = 0.0
-        self.try_deadline_s = NEVER
-        self.trailers: Headers | None = None
-        self.upgrade = b""
-        self.used_host: Destination | None = None
-        self.used_upstream: Http1Client | None = None
-        """The endpoint of the latest attempt, and the connection to it, for the record."""
-        self.failure = ""
-        """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
-        self._kept: list[bytes] = []
-        self._kept_bytes = 0
-        self._may_retry = False
-        self._replayed = False
-        self._retry_counted = False
-        self._tried: tuple[Host, ...] = ()
 
     # What the subclass does
 
@@ -176,7 +153,7 @@ class Attempts:
         """The upstream has what was kept: keep it on only for another attempt, and let the client go on."""
         if not retriable:
             self._may_retry = False
-            self._kept.clear()
+            self._kept = ()
             self._kept_bytes = 0
         self._pause_request(False)
 
@@ -184,7 +161,7 @@ class Attempts:
     def _body_is_chunked(self) -> bool:
         raise NotImplementedError
 
-    def kept_body(self) -> list[bytes]:
+    def kept_body(self) -> tuple[bytes, ...]:
         """What of the body came before the upstream did."""
         return self._kept
 
@@ -196,7 +173,7 @@ class Attempts:
             upstream.send_body(data, end, trailers)
         if upstream is None or self._may_retry:
             if data:
-                self._kept.append(data)
+                self._kept += (data,)
                 self._kept_bytes += len(data)
             if self._kept_bytes > KEPT_BYTES_MAX:
                 if upstream is None:

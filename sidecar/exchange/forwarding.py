@@ -12,7 +12,7 @@ import uuid
 
 from sidecar.config.http_connection_manager import HttpConnectionManager
 from sidecar.net.tls import NO_PEER, PeerNames
-from sidecar.protocol.message import Headers, RequestHead
+from sidecar.protocol.message import Headers, RequestHead, field
 
 _EDGE_STRIPPED = tuple(
     f"x-envoy-{name}".encode()
@@ -25,17 +25,21 @@ _EDGE_STRIPPED = tuple(
     )
 )  # fmt: skip
 
+_HTTP, _HTTPS = field(b"x-forwarded-proto", b"http"), field(b"x-forwarded-proto", b"https")
+
 
 class Forwarding:
     """Compiled from one connection manager's configuration."""
 
-    __slots__ = ("_config", "_edge", "_fast", "_hops", "_rng")
+    __slots__ = ("_config", "_edge", "_hops", "_makes_ids", "_rng", "_via")
 
     def __init__(self, config: HttpConnectionManager, rng: random.Random) -> None:
         self._config = config
         self._edge = config.use_remote_address
         self._hops = config.xff_num_trusted_hops
         self._rng = rng
+        self._makes_ids = config.generate_request_id
+        self._via = config.via.encode()
 
     def apply(self, head: RequestHead, peer: str, tls: bool, names: PeerNames, local_uri: str) -> bytes:
         """Edit the headers of a request from address `peer`; returns its x-request-id."""
@@ -45,7 +49,7 @@ class Forwarding:
             self._untrusted(headers, peer)
             index = headers.index()
         if b"x-forwarded-proto" not in index:
-            headers.append(b"x-forwarded-proto", b"https" if tls else b"http")
+            headers.add(_HTTPS if tls else _HTTP)
         else:
             scheme = index[b"x-forwarded-proto"]
             if scheme in (b"http", b"https"):
@@ -53,11 +57,11 @@ class Forwarding:
         if b"x-forwarded-client-cert" in index or tls:
             forward_client_cert(self._config, headers, names, local_uri)
         request_id = index.get(b"x-request-id")
-        if request_id is None and self._config.generate_request_id:
+        if request_id is None and self._makes_ids:
             request_id = new_request_id(self._rng)
             headers.append(b"x-request-id", request_id)
-        if self._config.via:
-            headers.append(b"via", self._config.via.encode())
+        if self._via:
+            headers.append(b"via", self._via)
         return request_id or b""
 
     def _untrusted(self, headers: Headers, peer: str) -> None:

@@ -7,7 +7,6 @@ upstream side, `Responding` what the client sees.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 from sidecar.balancing.hosts import Host
 from sidecar.exchange import local_reply, mirror
@@ -15,23 +14,29 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.respond import Responding
 from sidecar.net.addresses import Endpoint
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
-from sidecar.protocol.http1_head import CHUNKED, Malformed, RequestMessage
+from sidecar.protocol.http1_head import CHUNKED, Malformed
 from sidecar.protocol.http1_write import request_head
-from sidecar.protocol.message import Headers
+from sidecar.protocol.message import Field, Headers, field
 from sidecar.routing.decision import RouteDecision
 
-if TYPE_CHECKING:
-    from sidecar.exchange.http1_server import Http1Server
-    from sidecar.exchange.manager import Manager
+EXPECTED_REMEMBERED_MAX = 256
+_expected: dict[float, Field] = {}
+
+
+def _expected_timeout(timeout_s: float) -> Field:
+    """x-envoy-expected-rq-timeout-ms; routes have few different timeouts."""
+    found = _expected.get(timeout_s)
+    if found is None:
+        if len(_expected) >= EXPECTED_REMEMBERED_MAX:
+            _expected.clear()
+        text = b"%d" % (timeout_s * 1000).__round__()
+        found = _expected[timeout_s] = field(b"x-envoy-expected-rq-timeout-ms", text)
+    return found
 
 
 class Exchange(Responding):
-    __slots__ = ("copies", "mirrored")
-
-    def __init__(self, manager: Manager, stream: Http1Server, message: RequestMessage) -> None:
-        super().__init__(manager, stream, message)
-        self.copies: tuple[mirror.Copy, ...] = ()
-        self.mirrored: list[bytes] = []
+    copies: tuple[mirror.Copy, ...] = ()
+    mirrored: tuple[bytes, ...] = ()
 
     # From the client
 
@@ -160,7 +165,7 @@ class Exchange(Responding):
         decision.edit_request(head, self.record)
         headers = head.headers
         if manager.envoy_headers and budget.timeout_s:
-            headers.append(b"x-envoy-expected-rq-timeout-ms", b"%d" % (budget.timeout_s * 1000).__round__())
+            headers.add(_expected_timeout(budget.timeout_s))
         metadata = manager.exchange_metadata
         if metadata is not None and metadata.tells_upstream:
             metadata.tell(headers)
@@ -224,10 +229,10 @@ class Exchange(Responding):
             self._mirror(data, end)
 
     def _mirror(self, data: bytes, end: bool) -> None:
-        self.mirrored.append(data)
+        self.mirrored += (data,)
         if self.bytes_received > mirror.BODY_BYTES_MAX:
             self.copies = ()
-            self.mirrored.clear()
+            self.mirrored = ()
         elif end:
             mirror.finish(self, b"".join(self.mirrored))
 

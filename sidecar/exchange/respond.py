@@ -16,7 +16,7 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.tracing import Context, custom_tags
 from sidecar.net.timers import NEVER
 from sidecar.protocol.http1_head import RequestMessage, ResponseMessage
-from sidecar.protocol.message import Headers, ResponseHead
+from sidecar.protocol.message import Headers, ResponseHead, field
 from sidecar.routing.decision import RouteDecision
 from sidecar.telemetry.record import ExchangeRecord, Peer
 
@@ -25,58 +25,38 @@ if TYPE_CHECKING:
     from sidecar.exchange.manager import Manager
 
 SERVICE_TIME = b"x-envoy-upstream-service-time"
+SERVICE_TIMES = tuple(field(SERVICE_TIME, b"%d" % ms) for ms in range(100))
+"""Most answers come within these milliseconds: their field is ready."""
 
 
 class Responding(Attempts):
-    __slots__ = (
-        "bytes_received",
-        "bytes_sent",
-        "context",
-        "decision",
-        "finished",
-        "framing",
-        "idle_s",
-        "last_activity_s",
-        "manager",
-        "origin",
-        "peer",
-        "record",
-        "request_id",
-        "request_received_s",
-        "response",
-        "response_started_s",
-        "route_deadline_s",
-        "started_s",
-        "stream",
-        "stream_deadline_s",
-        "upstream_peer",
-        "wall_s",
-    )
+    decision: RouteDecision | None = None
+    response: ResponseHead | None = None
+    context: Context | None = None
+    origin: bytes | None = None
+    peer: Peer | None = None
+    upstream_peer: Peer | None = None
+    request_id = b""
+    finished = False
+    bytes_received = 0
+    bytes_sent = 0
+    request_received_s = -1.0
+    response_started_s = -1.0
+    route_deadline_s = NEVER
+    stream_deadline_s = NEVER
 
     def __init__(self, manager: Manager, stream: Http1Server, message: RequestMessage) -> None:
-        super().__init__(manager.dispatcher, message.head)
+        self.dispatcher = manager.dispatcher
+        self.head = message.head
         self.manager = manager
         self.stream = stream
         self.framing = message.framing
-        self.upgrade = message.upgrade
+        if message.upgrade:
+            self.upgrade = message.upgrade
         self.record = ExchangeRecord()
-        self.decision: RouteDecision | None = None
-        self.response: ResponseHead | None = None
-        self.context: Context | None = None
-        self.origin: bytes | None = None
-        self.peer: Peer | None = None
-        self.upstream_peer: Peer | None = None
-        self.request_id = b""
-        self.finished = False
-        self.bytes_received = 0
-        self.bytes_sent = 0
         self.wall_s = time.time()
         self.started_s = self.last_activity_s = manager.dispatcher.time()
-        self.request_received_s = -1.0
-        self.response_started_s = -1.0
         self.idle_s = manager.stream_idle_s
-        self.route_deadline_s = NEVER
-        self.stream_deadline_s = NEVER
 
     # To the client
 
@@ -96,7 +76,11 @@ class Responding(Attempts):
             upstream = self.used_upstream
             self.upstream_peer = metadata.take(headers, trusted=upstream is not None and bool(upstream.names.uris))
         if manager.envoy_headers:
-            headers.set(SERVICE_TIME, b"%d" % ((now - self.sent_s) * 1000))
+            if SERVICE_TIME in headers:
+                headers.remove(SERVICE_TIME)
+            spent_ms = ((now - self.sent_s) * 1000).__trunc__()
+            ready = SERVICE_TIMES[spent_ms] if spent_ms < len(SERVICE_TIMES) else field(SERVICE_TIME, b"%d" % spent_ms)
+            headers.add(ready)
         self._decorate(head)
         if self.attempts > 1:
             self.cluster.stats.rq_retry_success.value += head.status < 500

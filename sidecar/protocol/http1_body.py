@@ -146,7 +146,7 @@ class ChunkedReader:
         if feed < 0:
             bare = data.find(b"\r", at, len(data) - 1)
             return Malformed(400, "http1.codec_error") if bare >= 0 or len(data) - at > limit else -1
-        if feed == at or data[feed - 1] != 0x0D or feed - at > limit:
+        if feed == at or data.find(b"\r", at, feed) != feed - 1 or feed - at > limit:
             return Malformed(400, "http1.codec_error")
         return feed - 1
 

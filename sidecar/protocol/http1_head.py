@@ -106,6 +106,9 @@ class ResponseMessage:
 
 _remembered: dict[bytes, Field] = {}
 _hosts: set[bytes] = set()
+RequestLine = tuple[bytes, bytes, bytes, bytes]
+"""Method, target, major and minor version."""
+_request_lines: dict[bytes, RequestLine] = {}
 
 
 def parse_line(line: bytes) -> Field | None:
@@ -139,10 +142,10 @@ def parse_fields(lines: list[bytes], fields_max: int) -> list[Field] | Malformed
 def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malformed:
     """`block` is the head without its final empty line: request line, then fields."""
     lines = block.split(b"\r\n")
-    found = _REQUEST_LINE.match(lines[0])
-    if found is None:
-        return _bad_request_line(lines[0])
-    method, target, major, minor = found.groups()
+    start = _request_lines.get(lines[0]) or _request_line(lines[0])
+    if isinstance(start, Malformed):
+        return start
+    method, target, major, minor = start
     if major != b"1":
         return Malformed(505, "http1.codec_error")
     version = 10 if minor == b"0" else 11
@@ -176,10 +179,19 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
     return _special(head)
 
 
-def _bad_request_line(line: bytes) -> Malformed:
-    if len(line) >= HEAD_BYTES_MAX:
-        return Malformed(414, "http1.uri_too_long")
-    return Malformed(400, "http1.codec_error")
+def _request_line(line: bytes) -> RequestLine | Malformed:
+    found = _REQUEST_LINE.match(line)
+    if found is None:
+        if len(line) >= HEAD_BYTES_MAX:
+            return Malformed(414, "http1.uri_too_long")
+        return Malformed(400, "http1.codec_error")
+    method, target, major, minor = found.groups()
+    parts = (method, target, major, minor)
+    if len(line) <= LINE_REMEMBERED_BYTES_MAX:
+        if len(_request_lines) >= LINES_REMEMBERED_MAX:
+            _request_lines.clear()
+        _request_lines[line] = parts
+    return parts
 
 
 def _underscores(headers: Headers, options: HeadOptions) -> Malformed | None:
