@@ -44,7 +44,7 @@ def pip_wheel(directory: Path) -> Path:
 
 
 def main(directory: str) -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (this file runs before anything checked it)
         raise SystemExit("pocketmesh needs Python 3.11 or newer: make PYTHON=python3.12 ...")
     if importlib.util.find_spec("ensurepip"):
         subprocess.run([sys.executable, "-m", "venv", directory], check=True)
