@@ -8,36 +8,31 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
 
+from sidecar.net.addresses import family_of
 from sidecar.net.dial import Plan
 
 MESH_RANGES = (ipaddress.ip_network("10.244.0.0/16"), ipaddress.ip_network("10.96.0.0/12"))
 """Pods and services of a mesh on one machine: only reachable through their sidecars."""
 
 
-def own_addresses() -> frozenset[str]:
-    """The addresses of this host that a name lookup or a routed socket shows."""
-    found = set()
-    try:
-        found |= {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
-    except OSError:
-        pass
-    for family, probe in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            try:
-                sock.connect((probe, 9))  # no packet: it only asks for the route's source address
-                found.add(str(sock.getsockname()[0]))
-            except OSError:
-                pass
-    return frozenset(found)
+def is_own_address(host: str) -> bool:
+    """Whether this machine answers to `host` now: only then a socket can be bound to it. Interfaces come and go."""
+    with socket.socket(family_of(host), socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 class Guard:
     """`on` in a mesh of one machine; a proxy started from a file goes where its file says."""
 
-    def __init__(self, *, on: bool, own: frozenset[str] | None = None) -> None:
+    def __init__(self, *, on: bool, is_own: Callable[[str], bool] = is_own_address) -> None:
         self._on = on
-        self._own = (own_addresses() if on else frozenset()) if own is None else own
+        self._is_own = is_own
 
     def refuses(self, plan: Plan) -> bool:
         """Of an ORIGINAL_DST cluster's plan; one that stays inside the own pod may go."""
@@ -56,8 +51,8 @@ class Guard:
             or address.is_link_local
             or address.is_unspecified
             or address.is_multicast
-            or str(address) in self._own
             or any(address.version == net.version and address in net for net in MESH_RANGES)
+            or self._is_own(str(address))
         ):
             return "passthrough_refused"
         return ""

@@ -19,6 +19,8 @@ WRITE_BYTES_HIGH = 256 * 1024
 WRITE_BYTES_LOW = 64 * 1024
 LINGER_S = 1.0
 """Envoy's delayed_close_timeout: how long a closing side waits for the peer to read and close."""
+CLOSE_S = 60.0
+"""How long a peer that reads slowly may take for what was queued when we closed."""
 
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -183,6 +185,8 @@ class Connection:
             self._finish_close()
 
     def _watch_writable(self) -> None:
+        if self.closing and not self._writer:
+            self.dispatcher.loop.call_later(CLOSE_S, self._destroy)
         if not self._writer:
             self._writer = True
             self.dispatcher.loop.add_writer(self._fd, self._writable)

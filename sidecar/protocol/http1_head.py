@@ -125,8 +125,7 @@ def parse_line(line: bytes) -> Field | None:
 
 
 def parse_fields(lines: list[bytes], fields_max: int) -> list[Field] | Malformed:
-    recall = _remembered.get
-    fields = [recall(line) for line in lines]
+    fields = list(map(_remembered.get, lines))
     if len(fields) > fields_max:
         return Malformed(431, "http1.too_many_headers")
     if None in fields:

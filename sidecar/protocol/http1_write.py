@@ -41,7 +41,7 @@ def request_head(head: RequestHead, *, chunked: bool, upgrade: bytes = b"") -> b
         head.method,
         head.path,
         head.authority,
-        b"".join([item[3] for item in head.headers.fields]),
+        head.headers.wire(),
         extra,
     )
 
@@ -57,7 +57,7 @@ def response_head(head: ResponseHead, *, chunked: bool, close: bool, upgrade: by
         extra += b"connection: close\r\n"
     if upgrade:
         extra += b"connection: upgrade\r\nupgrade: %s\r\n" % upgrade
-    return b"%s%s%s\r\n" % (line, b"".join([item[3] for item in head.headers.fields]), extra)
+    return b"%s%s%s\r\n" % (line, head.headers.wire(), extra)
 
 
 def chunk(data: bytes) -> bytes:

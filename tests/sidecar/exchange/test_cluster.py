@@ -30,7 +30,7 @@ def made(resource: dict[str, Any], *, guarded: bool = False) -> tuple[Cluster, S
         own_address="10.244.0.9",
         resolve=lambda path: path,
     )
-    guard = Guard(on=guarded, own=frozenset())
+    guard = Guard(on=guarded, is_own=lambda host: False)
     return Cluster(config, Dispatcher(loop), transports, stats=stats, rng=random.Random(1), guard=guard), stats
 
 
