@@ -21,7 +21,7 @@ from sidecar.config.endpoint import ClusterLoadAssignment, LbEndpoint
 from sidecar.exchange.cluster_stats import ClusterStats
 from sidecar.exchange.guard import Guard
 from sidecar.exchange.pool import Pool
-from sidecar.exchange.targets import Transports, endpoint, original_destination
+from sidecar.exchange.targets import MATCH_METADATA, Transports, endpoint, original_destination
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dial import Plan
 from sidecar.net.dispatcher import Dispatcher
@@ -42,6 +42,8 @@ class Destination(NamedTuple):
     """`ip:port`, what it stands for if it is a pipe."""
     hostname: str = ""
     tls: bool = False
+    in_mesh: bool = False
+    """Its sidecar is spoken to (endpoint metadata `tlsMode: istio`)."""
     peer: Peer | None = None
     config: LbEndpoint | None = None
 
@@ -164,6 +166,7 @@ class Cluster:
             str(stands_for),
             hostname=one.endpoint.hostname,
             tls=plan.tls is not None,
+            in_mesh=one.metadata is not None and one.metadata.of(MATCH_METADATA).get("tlsMode") == "istio",
             peer=_peer(one.metadata),
             config=one,
         )

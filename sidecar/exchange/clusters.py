@@ -111,6 +111,7 @@ class Clusters:
         old = self.active.pop(name, None)
         if old is not None:
             old.close()
+            self._stats.remove(f"cluster.{old.config.alt_stat_name or name}.")
 
     def eds_names(self) -> set[str]:
         return {

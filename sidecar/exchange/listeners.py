@@ -6,6 +6,7 @@ whose configuration did not change keep their manager, so their connections noti
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ from sidecar.net.listener import Chain, Listener, ListenerStats, Rules
 from sidecar.net.secrets import SecretStore
 from sidecar.net.tls import PathResolver, TlsContext
 from sidecar.telemetry.record import Peer
+
+log = logging.getLogger(__name__)
 
 DRAIN_S = 60.0
 """Connections of a removed listener or chain may go on for so long."""
@@ -210,11 +213,17 @@ class Listeners:
 
     def routes_arrived(self) -> None:
         for built in [one for one in self._warming.values() if one.ready]:
-            self._activate(built)
+            self._activate_late(built)
+
+    def _activate_late(self, built: Built) -> None:
+        """Accepted before, so that nobody waits for a verdict any more: the log has to do."""
+        refusal = self._activate(built)
+        if refusal is not None:
+            log.error("listener %s: %s", built.config.name, refusal)
 
     def _waited(self, built: Built) -> None:
         if self._warming.get(built.config.name) is built:
-            self._activate(built)
+            self._activate_late(built)
 
     def remove(self, name: str) -> None:
         self._warming.pop(name, None)

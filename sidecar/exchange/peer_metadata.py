@@ -77,8 +77,11 @@ class MetadataExchange:
             self._peers[value] = decode(value)
         return self._peers[value]
 
-    def tell(self, headers: Headers) -> None:
+    def tell(self, headers: Headers, *, known: bool = True) -> None:
+        """`known`: the other side is a sidecar, which takes the pair out again; nobody else is told."""
         headers.remove(HEADER_ID)
         headers.remove(HEADER)
+        if not known:
+            return
         headers.add(self._fields[0])
         headers.add(self._fields[1])

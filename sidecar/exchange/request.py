@@ -166,9 +166,6 @@ class Exchange(Responding):
         headers = head.headers
         if manager.envoy_headers and budget.timeout_s:
             headers.add(_expected_timeout(budget.timeout_s))
-        metadata = manager.exchange_metadata
-        if metadata is not None and metadata.tells_upstream:
-            metadata.tell(headers)
         if self.request_done:
             self._request_complete()
         else:
@@ -190,6 +187,9 @@ class Exchange(Responding):
         assert decision is not None
         head = self.head
         route = decision.route
+        metadata = self.manager.exchange_metadata
+        if metadata is not None and metadata.tells_upstream:
+            metadata.tell(head.headers, known=host.endpoint.in_mesh)
         if route.attempt_count_in_request:
             head.headers.set(b"x-envoy-attempt-count", b"%d" % self.attempts)
         if route.auto_host_rewrite and host.endpoint.hostname:

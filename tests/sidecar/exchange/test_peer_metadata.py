@@ -33,4 +33,6 @@ def test_take_and_tell() -> None:
     assert exchange.take(headers.copy(), trusted=False) is None
     assert exchange.take(headers, trusted=True) == PEER
     assert list(headers) == [(b"a", b"1")]
+    exchange.tell(headers, known=False)
+    assert list(headers) == [(b"a", b"1")]
     assert exchange.take(Headers([(HEADER_ID, b"x")]), trusted=True) is None
