@@ -17,7 +17,7 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
-from sidecar.protocol.http1_head import ResponseMessage
+from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Headers, RequestHead
 

@@ -14,13 +14,9 @@ from sidecar.net.addresses import local_endpoint
 from sidecar.net.connection import Connection
 from sidecar.net.tls import NO_PEER, peer_names
 from sidecar.protocol.http1_body import BodyReader, CloseReader, body_reader
-from sidecar.protocol.http1_head import (
-    RESPONSE_HEAD_BYTES_MAX,
-    Malformed,
-    ResponseMessage,
-    find_head_end,
-    parse_response,
-)
+from sidecar.protocol.http1_fields import Malformed
+from sidecar.protocol.http1_head import find_head_end
+from sidecar.protocol.http1_response import RESPONSE_HEAD_BYTES_MAX, ResponseMessage, parse_response
 from sidecar.protocol.http1_write import chunk, last_chunk
 from sidecar.protocol.message import Headers
 

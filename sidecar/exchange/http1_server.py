@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sidecar.exchange import local_reply
 from sidecar.net.connection import Connection
 from sidecar.protocol.http1_body import BodyReader, body_reader
-from sidecar.protocol.http1_head import Malformed, RequestMessage, find_head_end, parse_request
+from sidecar.protocol.http1_fields import Malformed
+from sidecar.protocol.http1_head import RequestMessage, find_head_end, parse_request
 from sidecar.protocol.http1_write import CONTINUE, chunk, last_chunk, response_head
 from sidecar.protocol.message import Headers, ResponseHead
 

@@ -26,7 +26,8 @@ from sidecar.net.accepted import Accepted
 from sidecar.net.connection import Connection
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.policy.fault import Fault
-from sidecar.protocol.http1_head import HeadOptions, Malformed, RequestMessage
+from sidecar.protocol.http1_fields import Malformed
+from sidecar.protocol.http1_head import HeadOptions, RequestMessage
 from sidecar.protocol.message import Field, field
 from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
 from sidecar.telemetry.stats import Stats

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sidecar.balancing.hosts import Host
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.http1_client import Http1Client, Reset
-from sidecar.protocol.http1_head import ResponseMessage
+from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Headers, RequestHead
 from sidecar.routing.decision import Mirror

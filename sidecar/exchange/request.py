@@ -14,7 +14,8 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.respond import Responding
 from sidecar.net.addresses import Endpoint
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
-from sidecar.protocol.http1_head import CHUNKED, Malformed
+from sidecar.protocol.http1_fields import Malformed
+from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Field, Headers, field
 from sidecar.routing.decision import RouteDecision

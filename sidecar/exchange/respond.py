@@ -15,7 +15,8 @@ from sidecar.exchange.finish import fill_record
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.tracing import Context, custom_tags
 from sidecar.net.timers import NEVER
-from sidecar.protocol.http1_head import RequestMessage, ResponseMessage
+from sidecar.protocol.http1_head import RequestMessage
+from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.message import Headers, ResponseHead, field
 from sidecar.routing.decision import RouteDecision
 from sidecar.telemetry.record import ExchangeRecord, Peer

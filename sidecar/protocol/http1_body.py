@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sidecar.protocol.http1_head import CHUNKED, HEAD_BYTES_MAX, Malformed, parse_trailers
+from sidecar.protocol.http1_fields import Malformed, parse_trailers
+from sidecar.protocol.http1_head import CHUNKED, HEAD_BYTES_MAX
 from sidecar.protocol.message import Headers
 from sidecar.protocol.numbers import hexadecimal
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sidecar.protocol.message import Field, Headers, RequestHead, ResponseHead, field
+from sidecar.protocol.message import Field, Headers, RequestHead, field
 from sidecar.protocol.numbers import decimal, port
 
 HEAD_BYTES_MAX = 60 * 1024
 """Envoy's max_request_headers_kb."""
-RESPONSE_HEAD_BYTES_MAX = 80 * 1024
-"""Envoy's limit for HTTP/1 responses."""
 FIELDS_MAX = 100
 LINES_REMEMBERED_MAX = 1024
 LINE_REMEMBERED_BYTES_MAX = 256
@@ -29,12 +27,10 @@ UNTIL_CLOSE = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\Z")
 # Possessive runs: each byte is looked at once, whatever the peer sends.
 _LINE = re.compile(
     rb"(" + _TOKEN + rb"):[ \t]*+((?:[\x21-\x7e\x80-\xff]++|[ \t]++(?=[\x21-\x7e\x80-\xff]))*+)[ \t]*+\Z"
 )
-_STATUSES = {b"%d" % status: status for status in range(100, 600)}
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)(?::([0-9]*))?\Z")
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)\Z", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
@@ -44,9 +40,8 @@ _SPECIAL_REQUEST = frozenset(
     (b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"keep-alive",
      b"proxy-connection", b"http2-settings", b"trailer")
 )  # fmt: skip
-_SPECIAL_RESPONSE = frozenset((b"connection", b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection"))
-_HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
-_NEVER_NOMINATED = frozenset(
+HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
+NEVER_NOMINATED = frozenset(
     (b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"set-cookie", b"x-forwarded-for",
      b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-client-cert", b"x-request-id", b"x-envoy-original-path",
      b"x-envoy-external-address", b"x-envoy-peer-metadata", b"x-envoy-peer-metadata-id")
@@ -91,17 +86,6 @@ class RequestMessage:
         self.expect_continue = False
         self.upgrade = b""
         """Lower-case protocol of an Upgrade the client asked for; h2c is never among them."""
-
-
-class ResponseMessage:
-    __slots__ = ("framing", "head", "keep_alive", "upgrade")
-
-    def __init__(self, head: ResponseHead, framing: int, keep_alive: bool) -> None:
-        self.head = head
-        self.framing = framing
-        """Bytes of the body, `CHUNKED` or `UNTIL_CLOSE`."""
-        self.keep_alive = keep_alive
-        self.upgrade = b""
 
 
 _remembered: dict[bytes, Field] = {}
@@ -291,11 +275,11 @@ def _special(head: RequestHead) -> RequestMessage | Malformed:
 
 def _hop_by_hop(headers: Headers, connection: list[bytes]) -> Malformed | None:
     for name in connection:
-        if name in _NEVER_NOMINATED:
+        if name in NEVER_NOMINATED:
             return Malformed(400, "connection_header_rejected")
         if name not in (b"close", b"te", b"trailers"):
             headers.remove(name)
-    for name in _HOP_BY_HOP:
+    for name in HOP_BY_HOP:
         headers.remove(name)
     return None
 
@@ -324,56 +308,6 @@ def tokens(value: bytes | None) -> list[bytes]:
     if not value:
         return []
     return [word for word in value.lower().replace(b" ", b"").replace(b"\t", b"").split(b",") if word]
-
-
-def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malformed:
-    """`method` of the request decides whether a body follows (RFC 9112 6.3). Malformed = 502, do not reuse."""
-    lines = block.split(b"\r\n")
-    found = _STATUS_LINE.match(lines[0])
-    if found is None:
-        return Malformed(502, "protocol_error")
-    version = 11 if found[1] == b"1" else 10
-    status = _STATUSES[found[2]]
-    del lines[0]
-    fields = parse_fields(lines, FIELDS_MAX)
-    if isinstance(fields, Malformed):
-        return Malformed(502, "protocol_error")
-    headers = Headers.of(fields)
-    head = ResponseHead(status, found[3] or b"", headers=headers, version=version)
-    index = headers.index()
-    keep_alive = version == 11
-    upgrade = b""
-    if b"transfer-encoding" in index and b"content-length" in index:
-        return Malformed(502, "protocol_error")
-    coding = index.get(b"transfer-encoding")
-    if coding is not None and (coding.lower() != b"chunked" or version == 10):
-        return Malformed(502, "protocol_error")
-    length_text = index.get(b"content-length")
-    length = None if length_text is None else decimal(length_text)
-    if length_text is not None and length is None:
-        return Malformed(502, "protocol_error")
-    if not _SPECIAL_RESPONSE.isdisjoint(index):
-        connection = tokens(index.get(b"connection"))
-        keep_alive = b"close" not in connection and (version == 11 or b"keep-alive" in connection)
-        upgrade = (index.get(b"upgrade") or b"").lower() if b"upgrade" in connection else b""
-        for name in connection:
-            if name not in _NEVER_NOMINATED and name != b"close":
-                headers.remove(name)
-        for name in _HOP_BY_HOP:
-            headers.remove(name)
-    message = ResponseMessage(head, response_framing(status, method, coding, length), keep_alive)
-    message.upgrade = upgrade
-    if message.framing == UNTIL_CLOSE:
-        message.keep_alive = False
-    return message
-
-
-def response_framing(status: int, method: bytes, coding: bytes | None, length: int | None) -> int:
-    if method == b"HEAD" or status < 200 or status in (204, 304):
-        return 0
-    if coding is not None:
-        return CHUNKED
-    return UNTIL_CLOSE if length is None else length
 
 
 def parse_trailers(lines: list[bytes]) -> Headers | Malformed:

@@ -11,7 +11,7 @@ from sidecar.exchange.pool import Pool
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dial import Plan
 from sidecar.net.dispatcher import Dispatcher
-from sidecar.protocol.http1_head import ResponseMessage
+from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.message import Headers
 from sidecar.telemetry.stats import Stats
 from tests.sidecar.engines import Echo, backend

@@ -11,19 +11,17 @@ import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sidecar.protocol.http1_fields import Malformed
 
 from sidecar.protocol.http1_head import (
     CHUNKED,
     UNTIL_CLOSE,
     HeadOptions,
-    Malformed,
     RequestMessage,
     ResponseMessage,
     find_head_end,
     parse_request,
     parse_response,
-    parse_trailers,
-    tokens,
 )
 
 PLAIN = HeadOptions()
@@ -228,18 +226,6 @@ def test_responses(head: bytes, method: bytes, expected: tuple[int, int, bool]) 
 )
 def test_bad_responses(head: bytes) -> None:
     assert parse_response(head, method=b"GET") == Malformed(502, "protocol_error")
-
-
-def test_trailers_lose_what_would_change_the_message() -> None:
-    found = parse_trailers([b"X-Sum: 1", b"Content-Length: 3", b"Host: b", b"Transfer-Encoding: chunked"])
-    assert not isinstance(found, Malformed)
-    assert list(found) == [(b"X-Sum", b"1")]
-    assert isinstance(parse_trailers([b"X Sum: 1"]), Malformed)
-
-
-def test_tokens() -> None:
-    assert tokens(b"A, b ,,\tC") == [b"a", b"b", b"c"]
-    assert tokens(None) == []
 
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "h1_oracle.json"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sidecar.protocol.http1_head import HeadOptions, RequestMessage, ResponseMessage, parse_request, parse_response
+from sidecar.protocol.http1_head import HeadOptions, RequestMessage, parse_request
+from sidecar.protocol.http1_response import ResponseMessage, parse_response
 from sidecar.protocol.http1_write import chunk, last_chunk, request_head, response_head
 from sidecar.protocol.message import Headers, RequestHead, ResponseHead
 
