@@ -12,25 +12,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sidecar.protocol.message import Field, Headers, RequestHead, field
+from sidecar.protocol.http1_fields import (
+    FIELDS_MAX,
+    LINE_REMEMBERED_BYTES_MAX,
+    LINES_REMEMBERED_MAX,
+    TOKEN,
+    Malformed,
+    parse_fields,
+    tokens,
+)
+from sidecar.protocol.message import Headers, RequestHead
 from sidecar.protocol.numbers import decimal, port
 
 HEAD_BYTES_MAX = 60 * 1024
 """Envoy's max_request_headers_kb."""
-FIELDS_MAX = 100
-LINES_REMEMBERED_MAX = 1024
-LINE_REMEMBERED_BYTES_MAX = 256
-"""Longer lines (cookies, tokens) differ too often to be worth their memory."""
-
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
-# Possessive runs: each byte is looked at once, whatever the peer sends.
-_LINE = re.compile(
-    rb"(" + _TOKEN + rb"):[ \t]*+((?:[\x21-\x7e\x80-\xff]++|[ \t]++(?=[\x21-\x7e\x80-\xff]))*+)[ \t]*+\Z"
-)
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)(?::([0-9]*))?\Z")
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)\Z", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
@@ -47,17 +46,6 @@ NEVER_NOMINATED = frozenset(
      b"x-envoy-external-address", b"x-envoy-peer-metadata", b"x-envoy-peer-metadata-id")
 )  # fmt: skip
 """A client must not make us drop these by naming them in Connection (Envoy: connection_header_rejected)."""
-_FORBIDDEN_TRAILERS = frozenset(
-    (b"content-length", b"transfer-encoding", b"host", b"te", b"connection", b"trailer", b"upgrade", b"keep-alive",
-     b"authorization", b"content-type", b"content-encoding", b"content-range", b"set-cookie", b"cookie")
-)  # fmt: skip
-
-
-class Malformed(NamedTuple):
-    """What to answer: an HTTP status and Envoy's word for %RESPONSE_CODE_DETAILS%."""
-
-    status: int
-    details: str
 
 
 class HeadOptions(NamedTuple):
@@ -88,38 +76,10 @@ class RequestMessage:
         """Lower-case protocol of an Upgrade the client asked for; h2c is never among them."""
 
 
-_remembered: dict[bytes, Field] = {}
 _hosts: set[bytes] = set()
 RequestLine = tuple[bytes, bytes, bytes, bytes]
 """Method, target, major and minor version."""
 _request_lines: dict[bytes, RequestLine] = {}
-
-
-def parse_line(line: bytes) -> Field | None:
-    """One header line without its CRLF. None = malformed."""
-    found = _LINE.match(line)
-    if found is None:
-        return None
-    item = field(found[1], found[2])
-    if len(line) <= LINE_REMEMBERED_BYTES_MAX:
-        if len(_remembered) >= LINES_REMEMBERED_MAX:
-            _remembered.clear()
-        _remembered[line] = item
-    return item
-
-
-def parse_fields(lines: list[bytes], fields_max: int) -> list[Field] | Malformed:
-    fields = list(map(_remembered.get, lines))
-    if len(fields) > fields_max:
-        return Malformed(431, "http1.too_many_headers")
-    if None in fields:
-        for place, known in enumerate(fields):
-            if known is None:
-                item = parse_line(lines[place])
-                if item is None:
-                    return Malformed(400, "http1.codec_error")
-                fields[place] = item
-    return fields  # type: ignore[return-value]  # no None is left
 
 
 def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malformed:
@@ -301,21 +261,6 @@ def request_framing(head: RequestHead) -> int | Malformed:
         return 0
     value = decimal(length)
     return Malformed(400, "http1.codec_error") if value is None else value
-
-
-def tokens(value: bytes | None) -> list[bytes]:
-    """A comma-separated list in lower case, without blanks and empty members."""
-    if not value:
-        return []
-    return [word for word in value.lower().replace(b" ", b"").replace(b"\t", b"").split(b",") if word]
-
-
-def parse_trailers(lines: list[bytes]) -> Headers | Malformed:
-    """Trailer fields; those that would change framing or routing after the fact are dropped (RFC 9110 6.5.1)."""
-    fields = parse_fields(lines, FIELDS_MAX)
-    if isinstance(fields, Malformed):
-        return fields
-    return Headers.of([item for item in fields if item[1] not in _FORBIDDEN_TRAILERS])
 
 
 _HEAD_END = b"\r\n\r\n"
