@@ -19,8 +19,8 @@ from sidecar.protocol.http1_head import (
     RequestMessage,
     find_head_end,
     parse_request,
-    parse_response,
 )
+from sidecar.protocol.http1_response import parse_response
 
 PLAIN = HeadOptions()
 OLD = HeadOptions(accept_http_10=True, default_host=b"default")
