@@ -73,6 +73,7 @@ class Manager:
             accept_http_10=options.accept_http_10,
             default_host=options.default_host_for_http_10.encode(),
             strict_escapes=config.normalize_path or config.use_remote_address,
+            normalize_path=config.normalize_path,
             underscores=common.headers_with_underscores_action,
             scheme=b"https" if tls else b"http",
             head_bytes_max=config.max_request_headers_kb * 1024,

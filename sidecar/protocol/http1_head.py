@@ -23,6 +23,7 @@ from sidecar.protocol.http1_fields import (
 )
 from sidecar.protocol.message import Headers, RequestHead
 from sidecar.protocol.numbers import decimal, port
+from sidecar.protocol.path import normalize
 
 HEAD_BYTES_MAX = 60 * 1024
 """Envoy's max_request_headers_kb."""
@@ -54,6 +55,7 @@ class HeadOptions(NamedTuple):
     """Authority of HTTP/1.0 requests that have none."""
     strict_escapes: bool = False
     """Refuse `%zz` and `%00` in the path: on where paths are normalised."""
+    normalize_path: bool = False
     underscores: str = "ALLOW"
     """ALLOW, REJECT_REQUEST or DROP_HEADER for names with `_`."""
     scheme: bytes = b"http"
@@ -162,6 +164,8 @@ def _target(head: RequestHead, host: bytes | None, options: HeadOptions) -> Malf
         return Malformed(400, "http1.codec_error")
     if b"%" in path and options.strict_escapes and _BAD_ESCAPE.search(path) is not None:
         return Malformed(400, "path_normalization_failed")
+    if options.normalize_path and head.path[0] == 0x2F:
+        head.path = normalize(head.path)
     return None
 
 
