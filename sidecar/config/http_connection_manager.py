@@ -69,7 +69,7 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     EXACTLY_ONE = (("rds", "route_config"),)
     ONLY_DEFAULT = (
         "drain_timeout", "delayed_close_timeout", "proxy_100_continue", "merge_slashes", "strip_matching_host_port",
-        "strip_any_host_port", "strip_trailing_host_dot",
+        "strip_any_host_port", "strip_trailing_host_dot", "request_timeout",
     )  # fmt: skip
 
     codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
@@ -115,6 +115,8 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
             return "stat_prefix", "must not be empty"
         if not 1 <= self.max_request_headers_kb <= REQUEST_HEADERS_KIB_MAX.high:
             return "max_request_headers_kb", "must be between 1 and 8192"
+        if self.common_http_protocol_options.max_requests_per_connection:
+            return "common_http_protocol_options.max_requests_per_connection", "unsupported towards downstreams"
         return _order_problem(self.http_filters)
 
 

@@ -47,6 +47,7 @@ class FaultAbort(Message, frozen=True, kw_only=True):
 
 class HTTPFault(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+    ONLY_DEFAULT = ("max_active_faults",)
 
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None

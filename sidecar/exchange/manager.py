@@ -81,10 +81,8 @@ class Manager:
         )
         self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
         self.headers_timeout_s = config.request_headers_timeout
-        self.request_timeout_s = config.request_timeout
         self.stream_idle_s = config.stream_idle_timeout
         self.stream_s = common.max_stream_duration or 0.0
-        self.requests_max = common.max_requests_per_connection
         self.forwarding = Forwarding(config, around.rng)
         self.server_field: Field | None = (
             field(b"server", config.server_name.encode())
