@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sidecar.protocol.http1_fields import Malformed
 
 from sidecar.protocol.http1_body import (
     EXTENSION_BYTES_MAX,
@@ -14,6 +13,7 @@ from sidecar.protocol.http1_body import (
     LengthReader,
     body_reader,
 )
+from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED, UNTIL_CLOSE
 
 GOOD = b"5;x=1\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sidecar.protocol.http1_fields import Malformed, parse_fields, parse_line, parse_trailers, tokens
 
 from sidecar.protocol import http1_fields
+from sidecar.protocol.http1_fields import Malformed, parse_fields, parse_line, parse_trailers, tokens
 
 
 @pytest.mark.parametrize(
