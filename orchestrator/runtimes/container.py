@@ -24,7 +24,9 @@ from orchestrator.runtimes.rootfs import RootSpec, Tree, enter_new_root
 START_TIMEOUT_S = 15.0
 """A child that does not reach execve in this time (a dead network file system) is killed."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-SIGNALS_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+SIGNALS_UNSETTABLE = (signal.SIGKILL, signal.SIGSTOP)
+"""Every other one starts with its default in a container: Python ignores SIGPIPE and SIGXFSZ, a shell that started the
+mesh in the background SIGINT and SIGQUIT, nohup SIGHUP, and what is ignored outlives execve."""
 
 
 @dataclass(slots=True)
@@ -222,9 +224,8 @@ def become(spec: ContainerSpec, ids: IdMap, capabilities: Sequence[int], pipes: 
     kernel.bound_capabilities(capabilities)
     _take_ids(uid, gid, spec.supplemental_groups, ids)
     kernel.set_capabilities(capabilities if uid == 0 else ())
-    for number in SIGNALS_IGNORED_BY_PYTHON:
+    for number in signal.valid_signals().difference(SIGNALS_UNSETTABLE):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(0o022)
     _execute(spec.argv, {"PATH": DEFAULT_PATH, "HOME": "/root" if uid == 0 else "/", **spec.env})

@@ -37,16 +37,15 @@ NO_FAULT = FaultDecision()
 
 
 class Fault:
-    """A fault configuration, compiled. The number of active faults is the caller's to count (`max_active`)."""
+    """A fault configuration, compiled."""
 
-    __slots__ = ("_abort", "_cluster", "_conditions", "_delay", "max_active")
+    __slots__ = ("_abort", "_cluster", "_conditions", "_delay")
 
     def __init__(self, config: HTTPFault) -> None:
         """Raises `Refused`."""
         self._delay = config.delay
         self._abort = config.abort
         self._cluster = config.upstream_cluster
-        self.max_active = config.max_active_faults
         conditions: list[Callable[[RequestHead], bool]] = []
         for index, matcher in enumerate(config.headers):
             try:

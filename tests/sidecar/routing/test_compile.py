@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -50,18 +51,22 @@ def test_retries_of_the_host_unless_the_route_has_its_own() -> None:
 
 
 def test_the_most_specific_filter_configuration_holds() -> None:
-    def filters(max_age: str, faults: int) -> dict[str, Any]:
+    def filters(max_age: str, status: int) -> dict[str, Any]:
+        abort = {"http_status": status, "percentage": {"numerator": 100}}
         return {
             "typed_per_filter_config": {
                 "envoy.filters.http.cors": {"@type": CORS, "max_age": max_age},
-                "envoy.filters.http.fault": {"@type": FAULT, "max_active_faults": faults},
+                "envoy.filters.http.fault": {"@type": FAULT, "abort": abort},
             }
         }
 
-    own = decide({"route": {"cluster": "c"}, **filters("1", 1)}, filters("2", 2))
-    inherited = decide({"route": {"cluster": "c"}}, filters("2", 2))
-    assert own.fault is not None and own.fault.max_active == 1
-    assert inherited.fault is not None and inherited.fault.max_active == 2
+    def aborted(decision: Any) -> int:
+        assert decision.fault is not None
+        return int(decision.fault.decide(get(), "c", random.Random(1)).status)
+
+    own = decide({"route": {"cluster": "c"}, **filters("1", 501)}, filters("2", 502))
+    inherited = decide({"route": {"cluster": "c"}}, filters("2", 502))
+    assert (aborted(own), aborted(inherited)) == (501, 502)
     assert inherited.cors is not None
     assert decide({"route": {"cluster": "c"}}).cors is None
 
