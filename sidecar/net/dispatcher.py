@@ -41,10 +41,10 @@ class Dispatcher:
 
     def end(self) -> None:
         """Send what was written in this turn."""
-        dirty = self._dirty
-        while dirty:
-            dirty.pop().flush()
         self._in_turn = False
+        if self._dirty and not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush_later)
 
     def written(self, connection: Flushable) -> None:
         """`connection` has something to flush; called once until it has been flushed."""
@@ -55,7 +55,9 @@ class Dispatcher:
 
     def _flush_later(self) -> None:
         self._scheduled = False
-        self.end()
+        dirty = self._dirty
+        while dirty:
+            dirty.pop().flush()
 
     def close(self) -> None:
         self.wheel.close()
