@@ -330,11 +330,7 @@ class Attempts:
     def _retry_now(self) -> None:
         if self._ended:
             return
-        self.dispatcher.begin()
-        try:
-            self._attempt()
-        finally:
-            self.dispatcher.end()
+        self._attempt()
 
     @property
     def _ended(self) -> bool:

@@ -16,7 +16,8 @@ from sidecar.net.tls import NO_PEER, peer_names
 from sidecar.protocol.http1_body import BodyReader, CloseReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import find_head_end
-from sidecar.protocol.http1_response import RESPONSE_HEAD_BYTES_MAX, ResponseMessage, parse_response
+from sidecar.protocol.http1_known import parse_known_response
+from sidecar.protocol.http1_response import RESPONSE_HEAD_BYTES_MAX, ResponseMessage
 from sidecar.protocol.http1_write import chunk, last_chunk
 from sidecar.protocol.message import Headers
 
@@ -164,7 +165,7 @@ class Http1Client:
         if end == -1:
             self._buffer = data
             return
-        message = end if isinstance(end, Malformed) else parse_response(data[:end], method=self._method)
+        message = end if isinstance(end, Malformed) else parse_known_response(data[:end], method=self._method)
         if isinstance(message, Malformed) or isinstance(end, Malformed):
             self._reset(Reset.PROTOCOL_ERROR, "")
             return

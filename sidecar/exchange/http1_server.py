@@ -12,7 +12,7 @@ from sidecar.exchange import local_reply
 from sidecar.net.connection import Connection
 from sidecar.protocol.http1_body import BodyReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
-from sidecar.protocol.http1_head import RequestMessage, find_head_end, parse_request
+from sidecar.protocol.http1_head import RequestMessage, find_head_end
 from sidecar.protocol.http1_write import CONTINUE, chunk, last_chunk, response_head
 from sidecar.protocol.message import Headers, ResponseHead
 
@@ -82,6 +82,11 @@ class Http1Server:
             self._feed(body, data)
             return
         buffer = self._buffer
+        if not buffer and self.exchange is None and not self._head_done:
+            message = self.manager.heads.by_bytes.get(data)
+            if message is not None:  # exactly one head that came before: the common case of keep-alive
+                self._begin(message, b"")
+                return
         self._buffer = buffer + data if buffer else data
         if self.exchange is None:
             self._parse()
@@ -118,7 +123,7 @@ class Http1Server:
         if end == -1:
             self._wait_for_head()
             return False
-        message = end if isinstance(end, Malformed) else parse_request(data[:end], manager.head_options)
+        message = end if isinstance(end, Malformed) else manager.heads.parse(data[: end + 4])
         if isinstance(message, Malformed) or isinstance(end, Malformed):
             assert isinstance(message, Malformed)
             self._refuse(message)
@@ -280,16 +285,8 @@ class Http1Server:
             self.timer.stop()
         connection = self.connection
         if self._buffer:
-            connection.dispatcher.loop.call_soon(self._parse_later) if not self._parsing else None
+            connection.dispatcher.loop.call_soon(self._parse) if not self._parsing else None
         connection.resume_reading()
-
-    def _parse_later(self) -> None:
-        dispatcher = self.connection.dispatcher
-        dispatcher.begin()
-        try:
-            self._parse()
-        finally:
-            dispatcher.end()
 
     def close_after(self) -> None:
         """The response about to be sent is the last one."""
@@ -316,19 +313,14 @@ class Http1Server:
         self.manager.refused(self, problem)
 
     def _timed_out(self) -> None:
-        dispatcher = self.connection.dispatcher
-        dispatcher.begin()
-        try:
-            if self.exchange is not None:
-                self.exchange.on_timer()
-            elif self._started_s:
-                self._keep_alive = False
-                self.manager.reply_without_request(self, local_reply.HEADERS_TIMEOUT)
-            else:
-                self.manager.stats.cx_idle_timeout.value += 1
-                self.close()
-        finally:
-            dispatcher.end()
+        if self.exchange is not None:
+            self.exchange.on_timer()
+        elif self._started_s:
+            self._keep_alive = False
+            self.manager.reply_without_request(self, local_reply.HEADERS_TIMEOUT)
+        else:
+            self.manager.stats.cx_idle_timeout.value += 1
+            self.close()
 
     def drain(self) -> None:
         """Idle: close now. Busy: after this response."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from sidecar.config.http_connection_manager import HttpConnectionManager
@@ -19,6 +20,7 @@ from sidecar.exchange.http1_server import Http1Server
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.manager_stats import ManagerStats
 from sidecar.exchange.peer_metadata import MetadataExchange
+from sidecar.exchange.prepared import FACTS_MAX
 from sidecar.exchange.request import Exchange
 from sidecar.exchange.routes import RouteHolder
 from sidecar.exchange.tracing import Tracer
@@ -28,6 +30,7 @@ from sidecar.net.dispatcher import Dispatcher
 from sidecar.policy.fault import Fault
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import HeadOptions, RequestMessage
+from sidecar.protocol.http1_known import KnownRequests
 from sidecar.protocol.message import Field, field
 from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
 from sidecar.telemetry.stats import Stats
@@ -79,6 +82,7 @@ class Manager:
             head_bytes_max=config.max_request_headers_kb * 1024,
             fields_max=common.max_headers_count,
         )
+        self.heads = KnownRequests(self.head_options)
         self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
         self.headers_timeout_s = config.request_headers_timeout
         self.stream_idle_s = config.stream_idle_timeout
@@ -103,6 +107,8 @@ class Manager:
         self.access_logs = tuple(
             around.sink.access_log(one.typed_config.path, one.typed_config.format) for one in config.access_log
         )
+        self._facts: dict[Hashable, int] = {}
+        self._facts_known = 0
         self.draining = False
         self.connections: set[Http1Server] = set()
         self._date_field: Field = field(b"date", b"")
@@ -124,7 +130,23 @@ class Manager:
 
     def serve(self, connection: Connection, accepted: Accepted) -> None:
         """A connection of this chain begins."""
+        accepted.facts = self._facts_of(accepted)
         Http1Server(self, connection, accepted)
+
+    def _facts_of(self, accepted: Accepted) -> int:
+        facts = (
+            accepted.names,
+            accepted.local_uri,
+            accepted.tls,
+            accepted.remote.host if self.config.use_remote_address else "",
+        )
+        found = self._facts.get(facts)
+        if found is None:
+            if len(self._facts) >= FACTS_MAX:
+                self._facts.clear()
+            self._facts_known += 1
+            found = self._facts[facts] = self._facts_known
+        return found
 
     def exchange(self, stream: Http1Server, message: RequestMessage) -> Exchange:
         return Exchange(self, stream, message)

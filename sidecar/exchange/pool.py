@@ -110,26 +110,22 @@ class Pool:
         dial.start()
 
     def _dialled(self, outcome: Dialled | Failed) -> None:
-        self._dispatcher.begin()
-        try:
-            if isinstance(outcome, Failed):
-                self._limits.connections.give()
-                self._stats.cx_connect_fail.value += 1
-                self.cx_connect_fail += 1
-                if outcome.timeout:
-                    self._stats.cx_connect_timeout.value += 1
-                if self._pending:
-                    self._limits.pending.give()
-                    reset = Reset.CONNECTION_TIMEOUT if outcome.timeout else Reset.CONNECTION_FAILURE
-                    self._pending.popleft().on_reset(reset, outcome.reason)
-                self._open_for_pending()
-                return
-            self._stats.cx_active.value += 1
-            upstream = Http1Client(self, Connection(self._dispatcher, outcome.sock))
-            self.connections.add(upstream)
-            self.idle(upstream)
-        finally:
-            self._dispatcher.end()
+        if isinstance(outcome, Failed):
+            self._limits.connections.give()
+            self._stats.cx_connect_fail.value += 1
+            self.cx_connect_fail += 1
+            if outcome.timeout:
+                self._stats.cx_connect_timeout.value += 1
+            if self._pending:
+                self._limits.pending.give()
+                reset = Reset.CONNECTION_TIMEOUT if outcome.timeout else Reset.CONNECTION_FAILURE
+                self._pending.popleft().on_reset(reset, outcome.reason)
+            self._open_for_pending()
+            return
+        self._stats.cx_active.value += 1
+        upstream = Http1Client(self, Connection(self._dispatcher, outcome.sock))
+        self.connections.add(upstream)
+        self.idle(upstream)
 
     def idle(self, upstream: Http1Client) -> None:
         """`upstream` is free: for who waits longest, else to be kept."""

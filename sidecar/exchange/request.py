@@ -10,7 +10,9 @@ import random
 
 from sidecar.balancing.hosts import Host
 from sidecar.exchange import local_reply, mirror
+from sidecar.exchange.forwarding import new_request_id
 from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
 from sidecar.net.addresses import Endpoint
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
@@ -46,11 +48,18 @@ class Exchange(Responding):
         manager = self.manager
         manager.stats.rq_total.value += 1
         manager.stats.rq_active.value += 1
-        head = self.head
         accepted = self.stream.accepted
         self.request_done = end
         if end:
             self.request_received_s = self.started_s
+        memo = self.memo
+        if memo is not None:
+            known = memo.get(accepted.facts)
+            if known is not None and known.table is manager.routes.table and known.decision is not None:
+                self._start_prepared(known, known.decision)
+                return
+            self.head = self.head.twin()
+        head = self.head
         metadata = manager.exchange_metadata
         if metadata is not None and metadata.discovers_downstream:
             self.peer = metadata.take(head.headers, trusted=bool(accepted.names.uris))
@@ -80,6 +89,28 @@ class Exchange(Responding):
                 self._fault(drawn)
                 return
         self._routed()
+
+    def _start_prepared(self, known: Prepared, decision: RouteDecision) -> None:
+        """The same head came before: what is left is what every request has for itself."""
+        manager = self.manager
+        self.head = head = known.head.twin()
+        if manager.config.generate_request_id:
+            self.request_id = new_request_id(manager.rng)
+            head.headers.append(b"x-request-id", self.request_id)
+        if manager.tracer is not None:
+            self.context = manager.tracer.begin(head)
+        self.peer = known.peer
+        self.decision = decision
+        if manager.stream_s or decision.budget.stream_s:
+            self.stream_deadline_s = self.started_s + (decision.budget.stream_s or manager.stream_s)
+        cluster = manager.clusters.get(decision.cluster)
+        if cluster is None:
+            self._no_cluster(decision)
+            return
+        self.cluster = cluster
+        self.record.path = known.logged_path
+        self._budget(decision)
+        self._attempt()
 
     def _refused(self) -> bool:
         """Upgrades that are not configured, and CONNECT, which we do not tunnel."""
@@ -114,14 +145,10 @@ class Exchange(Responding):
     def _after_delay(self, drawn: FaultDecision) -> None:
         if self.finished:
             return
-        self.dispatcher.begin()
-        try:
-            if drawn.status:
-                self._abort(drawn)
-            else:
-                self._routed()
-        finally:
-            self.dispatcher.end()
+        if drawn.status:
+            self._abort(drawn)
+        else:
+            self._routed()
 
     def _abort(self, drawn: FaultDecision) -> None:
         extra = () if drawn.grpc_status is None else ((b"grpc-status", b"%d" % drawn.grpc_status),)
@@ -143,30 +170,60 @@ class Exchange(Responding):
             return
         cluster = manager.clusters.get(decision.cluster)
         if cluster is None:
-            manager.stats.no_cluster.value += 1
-            self._reply(local_reply.NO_CLUSTER._replace(status=decision.route.cluster_not_found_status))
+            self._no_cluster(decision)
             return
         self.cluster = cluster
+        repeats = self.memo is not None and self._repeats(decision)
         self._prepare(decision)
+        if repeats:
+            self._remember(decision)
         if decision.mirrors:
             mirror.start(self, decision.mirrors)
         self._attempt()
 
+    def _no_cluster(self, decision: RouteDecision) -> None:
+        self.manager.stats.no_cluster.value += 1
+        self._reply(local_reply.NO_CLUSTER._replace(status=decision.route.cluster_not_found_status))
+
+    def _repeats(self, decision: RouteDecision) -> bool:
+        """Whether what was decided holds for every request with these bytes on such a connection; asked once."""
+        memo, table, facts = self.memo, self.manager.routes.table, self.stream.accepted.facts
+        assert memo is not None
+        if table is None or facts < 0 or ((known := memo.get(facts)) is not None and known.table is table):
+            return False
+        if len(memo) >= FACTS_MAX:
+            memo.clear()
+        if repeatable(self.manager, table, decision, self.head):
+            return True
+        memo[facts] = Prepared(table)
+        return False
+
+    def _remember(self, decision: RouteDecision) -> None:
+        memo, table = self.memo, self.manager.routes.table
+        assert memo is not None
+        assert table is not None
+        memo[self.stream.accepted.facts] = prepared(table, decision, self.head, self.record.path, self.peer)
+
     def _prepare(self, decision: RouteDecision) -> None:
         """The request as it goes upstream, and how long it may take."""
         manager, head = self.manager, self.head
-        budget = decision.budget
         if self.upgrade and not decision.route.upgrades.get(self.upgrade.decode("latin-1"), True):
             self.upgrade = b""
+        self.record.path = head.path
+        decision.edit_request(head, self.record)
+        headers = head.headers
+        timeout_s = decision.budget.timeout_s
+        if manager.envoy_headers and timeout_s:
+            headers.add(_expected_timeout(timeout_s))
+        self._budget(decision)
+
+    def _budget(self, decision: RouteDecision) -> None:
+        """How often it may be tried, and how long all of it may take."""
+        budget = decision.budget
         self.retry = budget.retry
         self._may_retry = bool(budget.retry.words) and budget.retry.retries > 0 and not self.upgrade
         if budget.idle_s is not None:
             self.idle_s = budget.idle_s
-        self.record.path = head.path
-        decision.edit_request(head, self.record)
-        headers = head.headers
-        if manager.envoy_headers and budget.timeout_s:
-            headers.add(_expected_timeout(budget.timeout_s))
         if self.request_done:
             self._request_complete()
         else:

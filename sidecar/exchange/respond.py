@@ -52,6 +52,7 @@ class Responding(Attempts):
         self.manager = manager
         self.stream = stream
         self.framing = message.framing
+        self.memo = message.memo
         if message.upgrade:
             self.upgrade = message.upgrade
         self.record = ExchangeRecord()
@@ -77,8 +78,7 @@ class Responding(Attempts):
             upstream = self.used_upstream
             self.upstream_peer = metadata.take(headers, trusted=upstream is not None and bool(upstream.names.uris))
         if manager.envoy_headers:
-            if SERVICE_TIME in headers:
-                headers.remove(SERVICE_TIME)
+            headers.remove(SERVICE_TIME)
             spent_ms = ((now - self.sent_s) * 1000).__trunc__()
             ready = SERVICE_TIMES[spent_ms] if spent_ms < len(SERVICE_TIMES) else field(SERVICE_TIME, b"%d" % spent_ms)
             headers.add(ready)
@@ -110,7 +110,7 @@ class Responding(Attempts):
         headers = head.headers
         self.response = head
         if decision is not None:
-            if decision.cors is not None and self.origin is not None:
+            if self.origin is not None and decision.cors is not None:
                 decision.cors.mark(headers, self.origin)
             if decision.edits.response:
                 decision.edit_response(head, self.head, self.record)
@@ -121,14 +121,14 @@ class Responding(Attempts):
             metadata.tell(headers)
         if manager.config.always_set_request_id_in_response and self.request_id:
             headers.set(b"x-request-id", self.request_id)
+        index = headers.index()
         server = manager.server_field
         if server is not None:
-            if b"server" in headers:
-                if manager.server_overwrites:
-                    headers.set(b"server", server[2])
-            else:
+            if b"server" not in index:
                 headers.add(server)
-        if b"date" not in headers:
+            elif manager.server_overwrites:
+                headers.set(b"server", server[2])
+        if b"date" not in index:
             headers.add(manager.date())
 
     def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:

@@ -10,6 +10,7 @@ class Accepted:
     __slots__ = (
         "alpn",
         "direct_remote",
+        "facts",
         "id",
         "listener",
         "local",
@@ -44,6 +45,8 @@ class Accepted:
         self.alpn = ""
         self.names: PeerNames = NO_PEER
         self.local_uri = ""
+        self.facts = -1
+        """The same number = requests of the same bytes look the same; -1 = this connection is like no other."""
         self.remote_text = str(remote)
         self.local_text = str(local)
 

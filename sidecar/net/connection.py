@@ -114,19 +114,15 @@ class Connection:
         except OSError as failure:
             self._lost(_reason(failure))
             return
-        dispatcher.begin()
-        try:
-            if size:
-                self.bytes_read += size
-                if not self._linger:
-                    assert self.handler is not None
-                    self.handler.data_received(bytes(dispatcher.buffer[:size]))
-                if self._tls and self._reading and self.sock.pending():  # type: ignore[attr-defined]
-                    dispatcher.loop.call_soon(self._readable)
-            else:
-                self._end_of_data()
-        finally:
-            dispatcher.end()
+        if size:
+            self.bytes_read += size
+            if not self._linger:
+                assert self.handler is not None
+                self.handler.data_received(bytes(dispatcher.buffer[:size]))
+            if self._tls and self._reading and self.sock.pending():  # type: ignore[attr-defined]
+                dispatcher.loop.call_soon(self._readable)
+        else:
+            self._end_of_data()
 
     def _end_of_data(self) -> None:
         self.eof = True
@@ -189,14 +185,7 @@ class Connection:
             self.dispatcher.loop.call_later(CLOSE_S, self._destroy)
         if not self._writer:
             self._writer = True
-            self.dispatcher.loop.add_writer(self._fd, self._writable)
-
-    def _writable(self) -> None:
-        self.dispatcher.begin()
-        try:
-            self.flush()
-        finally:
-            self.dispatcher.end()
+            self.dispatcher.loop.add_writer(self._fd, self.flush)
 
     def _drained(self) -> None:
         if self._paused_by_peer and self.out_bytes <= WRITE_BYTES_LOW:

@@ -1,7 +1,8 @@
-"""The event loop as the data plane uses it: one read buffer, one wheel of timers, and writes gathered per turn.
+"""The event loop as the data plane uses it: one read buffer, one wheel of timers, and writes gathered per pass.
 
-A turn is one callback of the loop. What connections write during it is kept and sent when the turn ends: one system
-call per connection, however many pieces were written.
+What connections write while the loop works off its ready sockets is sent when it is through with them: one system call
+per connection, however many pieces were written, and all of them in a row. A peer on another core that sleeps is then
+woken by the first and busy for the rest; writing in between would wake it each time, which costs more than the write.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ class Flushable(Protocol):
 
 
 class Dispatcher:
-    """One per event loop. `begin`/`end` bracket a turn; outside of one, writes are sent in the loop's next pass."""
+    """One per event loop."""
 
-    __slots__ = ("_dirty", "_in_turn", "_scheduled", "buffer", "loop", "time", "wheel")
+    __slots__ = ("_dirty", "_scheduled", "buffer", "loop", "time", "wheel")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -33,31 +34,25 @@ class Dispatcher:
         self.wheel = Wheel(loop)
         self.buffer = memoryview(bytearray(READ_BYTES_MAX))
         self._dirty: list[Flushable] = []
-        self._in_turn = False
         self._scheduled = False
-
-    def begin(self) -> None:
-        self._in_turn = True
-
-    def end(self) -> None:
-        """Send what was written in this turn."""
-        self._in_turn = False
-        if self._dirty and not self._scheduled:
-            self._scheduled = True
-            self.loop.call_soon(self._flush_later)
 
     def written(self, connection: Flushable) -> None:
         """`connection` has something to flush; called once until it has been flushed."""
         self._dirty.append(connection)
-        if not self._in_turn and not self._scheduled:
+        if not self._scheduled:
             self._scheduled = True
-            self.loop.call_soon(self._flush_later)
+            self.loop.call_soon(self._flush)
 
-    def _flush_later(self) -> None:
-        self._scheduled = False
+    def _flush(self) -> None:
+        """Send what was written in this pass. What comes meanwhile (a handler that goes on) is sent with it."""
         dirty = self._dirty
-        while dirty:
-            dirty.pop().flush()
+        try:
+            while dirty:
+                dirty.pop().flush()
+        finally:
+            self._scheduled = bool(dirty)
+            if dirty:  # one failed beyond its own handling; the others must not wait for ever
+                self.loop.call_soon(self._flush)
 
     def close(self) -> None:
         self.wheel.close()

@@ -10,7 +10,7 @@ one dictionary look-up the next time. Hop-by-hop fields are taken out here: what
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sidecar.protocol.http1_fields import (
     FIELDS_MAX,
@@ -66,10 +66,13 @@ class HeadOptions(NamedTuple):
 class RequestMessage:
     """A request head and what its hop-by-hop fields meant."""
 
-    __slots__ = ("expect_continue", "framing", "head", "keep_alive", "upgrade")
+    __slots__ = ("expect_continue", "framing", "head", "keep_alive", "memo", "upgrade")
 
     def __init__(self, head: RequestHead, framing: int, keep_alive: bool) -> None:
         self.head = head
+        self.memo: dict[int, Any] | None = None
+        """Not None: the same bytes will come again and get this same message, so its head is not to be changed. What is
+        worked out from it may be kept here, by whatever else it depends on."""
         self.framing = framing
         """Bytes of the body, or `CHUNKED`."""
         self.keep_alive = keep_alive

@@ -31,11 +31,14 @@ class Headers:
     for CR, LF and NUL first (the parsers do).
     """
 
-    __slots__ = ("_index", "fields")
+    __slots__ = ("_index", "_joined", "_wire", "fields")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.fields: list[Field] = [field(name, value) for name, value in pairs]
         self._index: dict[bytes, bytes] | None = None
+        self._joined = 0
+        """How many of the first fields have their lines in `_wire`."""
+        self._wire = b""
 
     @classmethod
     def of(cls, fields: list[Field]) -> Headers:
@@ -43,7 +46,19 @@ class Headers:
         headers = cls.__new__(cls)
         headers.fields = fields
         headers._index = None
+        headers._joined = 0
+        headers._wire = b""
         return headers
+
+    def twin(self) -> Headers:
+        """A copy that also takes over what was worked out already: for messages that come again and again."""
+        twin = Headers.__new__(Headers)
+        fields, index = self.fields, self._index
+        twin.fields = fields.copy()
+        twin._index = self.index().copy() if index is None else index.copy()
+        twin._joined = joined = len(fields)
+        twin._wire = self._wire if joined == self._joined else self.wire()
+        return twin
 
     def index(self) -> dict[bytes, bytes]:
         """lower-case name -> all its values joined by a comma. Read only; valid until the next change."""
@@ -98,12 +113,15 @@ class Headers:
                 placed = True
                 kept.append(new)
         self.fields = kept
+        self._joined = 0
         if self._index is not None:
             self._index[lower] = value
 
     def remove(self, lower: bytes) -> None:
-        if lower in self:
+        index = self._index
+        if lower in (self.index() if index is None else index):
             self.fields = [item for item in self.fields if item[1] != lower]
+            self._joined = 0
             if self._index is not None:
                 del self._index[lower]
 
@@ -112,7 +130,10 @@ class Headers:
 
     def wire(self) -> bytes:
         """The fields as HTTP/1 lines, names in lower case as Envoy writes them; no final empty line."""
-        return b"".join(map(_line, self.fields))
+        joined = self._joined
+        if not joined:
+            return b"".join(map(_line, self.fields))
+        return b"".join((self._wire, *map(_line, self.fields[joined:])))
 
     def __contains__(self, lower: bytes) -> bool:
         index = self._index
@@ -162,6 +183,17 @@ class RequestHead:
             headers=self.headers.copy(),
         )
 
+    def twin(self) -> RequestHead:
+        """`copy`, with what was worked out of the headers."""
+        twin = RequestHead.__new__(RequestHead)
+        twin.method = self.method
+        twin.path = self.path
+        twin.authority = self.authority
+        twin.scheme = self.scheme
+        twin.version = self.version
+        twin.headers = self.headers.twin()
+        return twin
+
     def __repr__(self) -> str:
         return f"<{self.method.decode('latin-1')} {self.authority.decode('latin-1')}{self.path.decode('latin-1')}>"
 
@@ -179,6 +211,15 @@ class ResponseHead:
 
     def copy(self) -> ResponseHead:
         return ResponseHead(self.status, self.reason, headers=self.headers.copy(), version=self.version)
+
+    def twin(self) -> ResponseHead:
+        """`copy`, with what was worked out of the headers."""
+        twin = ResponseHead.__new__(ResponseHead)
+        twin.status = self.status
+        twin.reason = self.reason
+        twin.version = self.version
+        twin.headers = self.headers.twin()
+        return twin
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.reason.decode('latin-1')}>"

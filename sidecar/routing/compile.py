@@ -23,6 +23,11 @@ from sidecar.routing.rewrite import host_rewrite, path_rewrite
 from sidecar.routing.timeouts import budget_of
 
 CLUSTER_NOT_FOUND = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}
+GENERATED = frozenset(
+    (b"x-request-id", b"traceparent", b"tracestate", b"b3", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-parentspanid",
+     b"x-b3-sampled", b"x-b3-flags")
+)  # fmt: skip
+"""Fields that a proxy makes anew for each request."""
 Level = RouteConfiguration | VirtualHost | Route | ClusterWeight
 FilterConfigs = Mapping[str, HTTPFault | CorsPolicy]
 
@@ -39,7 +44,7 @@ def at(path: str) -> Iterator[None]:
 class Entry:
     """One route as the table holds it: its conditions beside the path, and the choice once they hold."""
 
-    __slots__ = ("choice", "conditions", "mirrored", "route")
+    __slots__ = ("choice", "conditions", "mirrored", "route", "varies")
 
     def __init__(self, route: CompiledRoute, conditions: tuple[Condition, ...], choice: Choice) -> None:
         self.route = route
@@ -47,6 +52,18 @@ class Entry:
         self.choice = choice
         self.mirrored = any(mirror.fraction < 1.0 for mirror in route.mirrors)
         """Whether a draw decides about a mirror."""
+        self.varies = _varies(route.config)
+        """Whether requests of the same bytes may fare differently: a draw, or a field that we make for each."""
+
+
+def _varies(config: Route) -> bool:
+    match, action = config.match, config.route
+    if match.runtime_fraction is not None:
+        return True
+    names = {matcher.name.lower().encode() for matcher in match.headers}
+    if action is not None:
+        names.update((action.host_rewrite_header.lower().encode(), action.cluster_header.lower().encode()))
+    return not GENERATED.isdisjoint(names)
 
 
 class LevelEdits(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import random
 from sidecar.config.refusal import Refusal, Refused
 from sidecar.config.route import RouteConfiguration, VirtualHost
 from sidecar.protocol.message import RequestHead
-from sidecar.routing.choice import Draws
+from sidecar.routing.choice import Draws, Single
 from sidecar.routing.compile import Entry, HostCompiler, at, level_edits
 from sidecar.routing.decision import RouteDecision
 from sidecar.routing.hosts import HostIndex
@@ -97,6 +97,20 @@ class RouteTable:
                     decision = _as_asked(decision, head)
                 return decision
         return None
+
+    def repeats(self, head: RequestHead) -> bool:
+        """Whether every request with these bytes goes the same way: no draw, and no look at a field made by us."""
+        host = self._hosts.find(head.authority)
+        if host is None:
+            return False
+        path = head.path
+        mark = path.find(b"?")
+        for entry in host.paths.candidates(path if mark < 0 else path[:mark]):
+            if entry.varies:
+                return False
+            if all(condition(head) for condition in entry.conditions):
+                return isinstance(entry.choice, Single)
+        return False
 
     def _with_mirrors(self, entry: Entry, decision: RouteDecision) -> RouteDecision:
         """Each mirror is drawn by itself."""
