@@ -102,7 +102,11 @@ class Attempts:
             self._reply(local_reply.NO_HOST)
             return
         self.host = host
-        if not cluster.limits.requests.take():
+        requests = cluster.limits.requests
+        if requests.count < requests.maximum:
+            requests.count += 1
+        else:
+            requests.overflows += 1
             stats.pending_overflow.value += 1
             self.host = None
             self._reply(local_reply.upstream_reset(Reset.OVERFLOW, "", retried=False))
@@ -114,9 +118,9 @@ class Attempts:
         if self.request_done and self.retry.per_try_timeout_s:
             self.try_deadline_s = self.dispatcher.time() + self.retry.per_try_timeout_s
             self._arm()
-        pool = cluster.pool(host)
+        pool = cluster.pools.get(host.key) or cluster.pool(host)
         pool.rq_total += 1
-        taken = pool.take(self)
+        taken = pool.free.pop() if pool.free else pool.take(self)
         if taken is None:
             self.pool_waiting = True
         elif isinstance(taken, Http1Client):
@@ -130,18 +134,14 @@ class Attempts:
         self.upstream = upstream
         assert self.host is not None
         self.used_upstream = upstream
-        done = self.request_done
-        chunked = not self.upgrade and self._body_is_chunked
+        done, upgrade = self.request_done, self.upgrade
+        chunked = not upgrade and self._body_is_chunked
         self.sent_s = self.dispatcher.time()
         head = self._wire_head(self.host, chunked=chunked)
-        upstream.send(
-            self,
-            head,
-            self.head.method,
-            end=done and not chunked and not self._kept,
-            chunked=chunked,
-            upgrade=self.upgrade,
-        )
+        end = done and not chunked and not self._kept
+        upstream.send(self, head, self.head.method, end=end, chunked=chunked, upgrade=upgrade)
+        if end:
+            return
         if self._kept and not self.upgrade:
             upstream.send_body(b"".join(self._kept), done, self.trailers)
         elif done and chunked:

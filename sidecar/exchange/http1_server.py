@@ -233,6 +233,15 @@ class Http1Server:
         if end:
             self.finish()
 
+    def respond_known(self, lines: bytes, body: bytes) -> None:
+        """A whole response, with its content-length among `lines` (status line and fields)."""
+        self._expect_continue = False
+        if self._body is not None or self.manager.draining:
+            self._keep_alive = False
+        end = b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n"
+        self.connection.write(b"%s%s%s" % (lines, end, body))
+        self.finish()
+
     def answer_and_close(self, head: ResponseHead, body: bytes) -> None:
         """To a request that could not be read: after the answer nothing more is understood."""
         if body:

@@ -31,7 +31,7 @@ from sidecar.policy.fault import Fault
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import HeadOptions, RequestMessage
 from sidecar.protocol.http1_known import KnownRequests
-from sidecar.protocol.message import Field, field
+from sidecar.protocol.message import Field, Headers, field
 from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
 from sidecar.telemetry.stats import Stats
 
@@ -109,10 +109,21 @@ class Manager:
         )
         self._facts: dict[Hashable, int] = {}
         self._facts_known = 0
+        self.plain_answers = (
+            self.envoy_headers and self.exchange_metadata is None and not config.always_set_request_id_in_response
+        )
+        """Whether answers get nothing but the server's name and times."""
+        self.makes_ids = config.generate_request_id
+        self.changes_heads = self.tracer is not None or (
+            self.exchange_metadata is not None and self.exchange_metadata.tells_upstream
+        )
+        """Whether each attempt or request has fields of its own beside the request id."""
+        self.keeps_records = bool(self.access_logs or self.reporter or self.tracer is not None)
         self.draining = False
         self.connections: set[Http1Server] = set()
         self._date_field: Field = field(b"date", b"")
-        self._date_second = -1
+        self._date_until_s = -1.0
+        """On the dispatcher's clock: when the second is over."""
 
     def _filters(self, config: HttpConnectionManager, around: Surroundings) -> None:
         for one in config.http_filters:
@@ -163,9 +174,10 @@ class Manager:
 
     def date(self) -> Field:
         """The Date field of this second (RFC 9110 6.6.1)."""
-        second = time.time().__trunc__()
-        if second != self._date_second:
-            self._date_second = second
+        if self.dispatcher.time() >= self._date_until_s:
+            exact = time.time()
+            second = exact.__trunc__()
+            self._date_until_s = self.dispatcher.time() + second + 1 - exact
             now = time.gmtime(second)
             self._date_field = field(
                 b"date",
@@ -181,6 +193,15 @@ class Manager:
                 ),
             )
         return self._date_field
+
+    def mark_server(self, headers: Headers) -> None:
+        """The Server field, as `server_header_transformation` says."""
+        server = self.server_field
+        if server is not None:
+            if b"server" not in headers:
+                headers.add(server)
+            elif self.server_overwrites:
+                headers.set(b"server", server[2])
 
     def refused(self, stream: Http1Server, problem: Malformed) -> None:
         """A request that could not be read."""

@@ -25,7 +25,6 @@ class Pool:
     __slots__ = (
         "_dials",
         "_dispatcher",
-        "_idle",
         "_idle_s",
         "_limits",
         "_pending",
@@ -36,6 +35,7 @@ class Pool:
         "connections",
         "cx_connect_fail",
         "cx_total",
+        "free",
         "plan",
         "rq_error",
         "rq_success",
@@ -60,7 +60,8 @@ class Pool:
         self._idle_s = idle_s
         self._requests_max = requests_max
         """Requests of one connection; 0 = any number."""
-        self._idle: list[Http1Client] = []
+        self.free: list[Http1Client] = []
+        """Idle connections, the latest used last. Take from its end, or ask `take`."""
         self._pending: deque[Consumer] = deque()
         self._dials: set[Dial] = set()
         self._timer = dispatcher.timer(self._close_old)
@@ -71,8 +72,8 @@ class Pool:
 
     def take(self, consumer: Consumer) -> Http1Client | Reset | None:
         """An idle connection; OVERFLOW; or None: `on_connected` or `on_reset` of the consumer follows."""
-        if self._idle:
-            return self._idle.pop()
+        if self.free:
+            return self.free.pop()
         if not self._limits.pending.take():
             self._stats.pending_overflow.value += 1
             return Reset.OVERFLOW
@@ -134,11 +135,11 @@ class Pool:
             self._limits.pending.give()
             self._pending.popleft().on_connected(upstream)
             return
-        if self.closed or worn_out or len(self._idle) >= IDLE_CONNECTIONS_MAX:
+        if self.closed or worn_out or len(self.free) >= IDLE_CONNECTIONS_MAX:
             self.gone(upstream)
             upstream.connection.close()
             return
-        self._idle.append(upstream)
+        self.free.append(upstream)
         upstream.idle_since_s = now = self._dispatcher.time()
         timer = self._timer
         if timer.deadline_s > now + self._idle_s and self._idle_s:
@@ -151,8 +152,8 @@ class Pool:
         self.connections.discard(upstream)
         self._limits.connections.give()
         self._stats.cx_active.value -= 1
-        if upstream in self._idle:
-            self._idle.remove(upstream)
+        if upstream in self.free:
+            self.free.remove(upstream)
         self._open_for_pending()
 
     def _open_for_pending(self) -> None:
@@ -161,17 +162,17 @@ class Pool:
 
     def _close_old(self) -> None:
         limit = self._dispatcher.time() - self._idle_s
-        for upstream in [one for one in self._idle if one.idle_since_s <= limit]:
+        for upstream in [one for one in self.free if one.idle_since_s <= limit]:
             self.gone(upstream)
             upstream.connection.close()
-        if self._idle:
-            self._timer.start(max(self._idle[0].idle_since_s - limit, 0.0))
+        if self.free:
+            self._timer.start(max(self.free[0].idle_since_s - limit, 0.0))
 
     def close(self) -> None:
         """Take no more; what is under way ends by itself."""
         self.closed = True
         self._timer.stop()
-        for upstream in list(self._idle):
+        for upstream in list(self.free):
             self.gone(upstream)
             upstream.connection.close()
 
@@ -198,6 +199,6 @@ class Pool:
 
     def __repr__(self) -> str:
         return (
-            f"<Pool {self.plan.target} connections={len(self.connections)} idle={len(self._idle)}"
+            f"<Pool {self.plan.target} connections={len(self.connections)} idle={len(self.free)}"
             f" pending={len(self._pending)} opening={len(self._dials)}>"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sidecar.protocol.http1_write import request_lines
 from sidecar.protocol.message import RequestHead
 from sidecar.routing.compile import GENERATED
 from sidecar.routing.decision import RouteDecision
@@ -24,7 +25,7 @@ _NO_HEAD = RequestHead(b"", b"")
 
 
 class Prepared:
-    __slots__ = ("decision", "head", "logged_path", "peer", "table")
+    __slots__ = ("decision", "head", "lines", "logged_path", "peer", "table")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Prepared:
         """None = each request is decided anew."""
         self.head = head
         """Without the fields of `GENERATED`. Never changed."""
+        self.lines = request_lines(head)
         self.logged_path = logged_path
         self.peer = peer
 

@@ -40,6 +40,8 @@ def _expected_timeout(timeout_s: float) -> Field:
 class Exchange(Responding):
     copies: tuple[mirror.Copy, ...] = ()
     mirrored: tuple[bytes, ...] = ()
+    wire = b""
+    """The head as it goes upstream, if it is the same for every host."""
 
     # From the client
 
@@ -93,12 +95,19 @@ class Exchange(Responding):
     def _start_prepared(self, known: Prepared, decision: RouteDecision) -> None:
         """The same head came before: what is left is what every request has for itself."""
         manager = self.manager
-        self.head = head = known.head.twin()
-        if manager.config.generate_request_id:
+        if manager.makes_ids:
             self.request_id = new_request_id(manager.rng)
-            head.headers.append(b"x-request-id", self.request_id)
-        if manager.tracer is not None:
-            self.context = manager.tracer.begin(head)
+        simple = not manager.changes_heads and self.framing != CHUNKED
+        if simple:
+            self.wire = known.lines + (b"x-request-id: %s\r\n\r\n" % self.request_id if self.request_id else b"\r\n")
+        if simple and not manager.keeps_records:
+            self.head = known.head
+        else:
+            self.head = known.head.twin()
+            if self.request_id:
+                self.head.headers.append(b"x-request-id", self.request_id)
+            if manager.tracer is not None:
+                self.context = manager.tracer.begin(self.head)
         self.peer = known.peer
         self.decision = decision
         if manager.stream_s or decision.budget.stream_s:
@@ -108,8 +117,9 @@ class Exchange(Responding):
             self._no_cluster(decision)
             return
         self.cluster = cluster
-        self.record.path = known.logged_path
-        self._budget(decision)
+        if decision.edits.response:
+            self.record.path = known.logged_path
+        self._budget(decision, self.started_s)
         self._attempt()
 
     def _refused(self) -> bool:
@@ -215,25 +225,24 @@ class Exchange(Responding):
         timeout_s = decision.budget.timeout_s
         if manager.envoy_headers and timeout_s:
             headers.add(_expected_timeout(timeout_s))
-        self._budget(decision)
+        self._budget(decision, self.dispatcher.time())
 
-    def _budget(self, decision: RouteDecision) -> None:
-        """How often it may be tried, and how long all of it may take."""
+    def _budget(self, decision: RouteDecision, now: float) -> None:
+        """How often it may be tried, and how long all of it may take: if the request is complete, from `now` on."""
         budget = decision.budget
         self.retry = budget.retry
-        self._may_retry = bool(budget.retry.words) and budget.retry.retries > 0 and not self.upgrade
+        self._may_retry = budget.retry.retries > 0 and bool(budget.retry.words) and not self.upgrade
         if budget.idle_s is not None:
             self.idle_s = budget.idle_s
-        if self.request_done:
-            self._request_complete()
-        else:
-            self._arm()
+        if self.request_done and budget.timeout_s and not self.upgrade:
+            self.route_deadline_s = now + budget.timeout_s
+        self._arm()
 
     def _request_complete(self) -> None:
         """Envoy's route timeout counts from here."""
         decision = self.decision
         if decision is not None and decision.budget.timeout_s and not self.upgrade:
-            self.route_deadline_s = self.dispatcher.time() + decision.budget.timeout_s
+            self.route_deadline_s = self.request_received_s + decision.budget.timeout_s
         self._arm()
 
     @property
@@ -241,6 +250,8 @@ class Exchange(Responding):
         return self.framing == CHUNKED
 
     def _wire_head(self, host: Host, *, chunked: bool) -> bytes:
+        if self.wire:
+            return self.wire
         decision = self.decision
         assert decision is not None
         head = self.head

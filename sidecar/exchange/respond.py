@@ -12,12 +12,13 @@ from sidecar.balancing.retry import Outcome
 from sidecar.exchange import local_reply
 from sidecar.exchange.attempts import Attempts
 from sidecar.exchange.finish import fill_record
+from sidecar.exchange.known_answer import SERVICE_TIME, KnownAnswer, known_answer
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.tracing import Context, custom_tags
 from sidecar.net.timers import NEVER
 from sidecar.protocol.http1_head import RequestMessage
 from sidecar.protocol.http1_response import ResponseMessage
-from sidecar.protocol.message import Headers, ResponseHead, field
+from sidecar.protocol.message import Field, Headers, ResponseHead, field
 from sidecar.routing.decision import RouteDecision
 from sidecar.telemetry.record import ExchangeRecord, Peer
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from sidecar.exchange.http1_server import Http1Server
     from sidecar.exchange.manager import Manager
 
-SERVICE_TIME = b"x-envoy-upstream-service-time"
 SERVICE_TIMES = tuple(field(SERVICE_TIME, b"%d" % ms) for ms in range(100))
 """Most answers come within these milliseconds: their field is ready."""
+
+
+_NO_FIELD: Field = (b"", b"", b"", b"")
 
 
 class Responding(Attempts):
@@ -38,6 +41,7 @@ class Responding(Attempts):
     peer: Peer | None = None
     upstream_peer: Peer | None = None
     request_id = b""
+    _record: ExchangeRecord | None = None
     finished = False
     bytes_received = 0
     bytes_sent = 0
@@ -55,10 +59,17 @@ class Responding(Attempts):
         self.memo = message.memo
         if message.upgrade:
             self.upgrade = message.upgrade
-        self.record = ExchangeRecord()
         self.wall_s = time.time()
         self.started_s = self.last_activity_s = manager.dispatcher.time()
         self.idle_s = manager.stream_idle_s
+
+    @property
+    def record(self) -> ExchangeRecord:
+        """Made when somebody has something to say in it."""
+        record = self._record
+        if record is None:
+            record = self._record = ExchangeRecord()
+        return record
 
     # To the client
 
@@ -67,10 +78,16 @@ class Responding(Attempts):
 
     def _deliver(self, message: ResponseMessage, body: bytes, end: bool) -> None:
         manager = self.manager
-        head = message.head
         self.responded = True
         now = self.response_started_s = self.last_activity_s = self.dispatcher.time()
         self.route_deadline_s = NEVER
+        memo = message.memo
+        if memo is not None and end and manager.plain_answers and self.origin is None and self.attempts == 1:
+            answer = memo.get(manager) or known_answer(message, manager)
+            if answer is not None and self.decision is not None and self.decision.plain_answers:
+                self._deliver_known(answer, body, now)
+                return
+        head = message.head if memo is None else message.head.twin()
         headers = head.headers
         assert self.cluster is not None
         metadata = manager.exchange_metadata
@@ -79,9 +96,7 @@ class Responding(Attempts):
             self.upstream_peer = metadata.take(headers, trusted=upstream is not None and bool(upstream.names.uris))
         if manager.envoy_headers:
             headers.remove(SERVICE_TIME)
-            spent_ms = ((now - self.sent_s) * 1000).__trunc__()
-            ready = SERVICE_TIMES[spent_ms] if spent_ms < len(SERVICE_TIMES) else field(SERVICE_TIME, b"%d" % spent_ms)
-            headers.add(ready)
+            headers.add(self._service_time(now))
         self._decorate(head)
         if self.attempts > 1:
             self.cluster.stats.rq_retry_success.value += head.status < 500
@@ -100,6 +115,29 @@ class Responding(Attempts):
             self._finish(flags, "via_upstream")
         else:
             self.stream.respond(head, body, False)
+
+    def _service_time(self, now: float) -> Field:
+        spent_ms = ((now - self.sent_s) * 1000).__trunc__()
+        return SERVICE_TIMES[spent_ms] if spent_ms < len(SERVICE_TIMES) else field(SERVICE_TIME, b"%d" % spent_ms)
+
+    def _deliver_known(self, answer: KnownAnswer, body: bytes, now: float) -> None:
+        """A whole response whose head came before."""
+        cluster, manager, head = self.cluster, self.manager, answer.head
+        assert cluster is not None
+        self.upstream = None
+        time_field = self._service_time(now)
+        date = _NO_FIELD if answer.dated else manager.date()
+        if manager.keeps_records:
+            head = head.twin()
+            head.headers.add(time_field)
+            if not answer.dated:
+                head.headers.add(date)
+        self.response = head
+        self.bytes_sent = len(body)
+        cluster.stats.answered(head.status)
+        cluster.stats.rq_time.record((now - self.sent_s) * 1000)
+        self.stream.respond_known(b"%s%s%s" % (answer.lines, time_field[3], date[3]), body)
+        self._finish("", "via_upstream")
 
     def _status_is_retriable(self, head: ResponseHead) -> bool:
         return self.retry.retriable(Outcome.RESPONSE, head.status)
@@ -121,14 +159,8 @@ class Responding(Attempts):
             metadata.tell(headers)
         if manager.config.always_set_request_id_in_response and self.request_id:
             headers.set(b"x-request-id", self.request_id)
-        index = headers.index()
-        server = manager.server_field
-        if server is not None:
-            if b"server" not in index:
-                headers.add(server)
-            elif manager.server_overwrites:
-                headers.set(b"server", server[2])
-        if b"date" not in index:
+        manager.mark_server(headers)
+        if b"date" not in headers:
             headers.add(manager.date())
 
     def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:
@@ -189,14 +221,15 @@ class Responding(Attempts):
 
     def _arm(self) -> None:
         """The stream's timer at the earliest of our deadlines."""
-        due = min(self.route_deadline_s, self.try_deadline_s, self.stream_deadline_s)
+        due = self.route_deadline_s
+        due = min(due, self.try_deadline_s)
+        due = min(due, self.stream_deadline_s)
         if self.idle_s and self.last_activity_s + self.idle_s < due:
             due = self.last_activity_s + self.idle_s
-        timer = self.stream.timer
         if due == NEVER:
-            timer.stop()
+            self.stream.timer.stop()
         else:
-            timer.start(due - self.dispatcher.time())
+            self.stream.timer.start_at(due)
 
     def on_timer(self) -> None:
         now = self.dispatcher.time() + 0.001

@@ -77,10 +77,14 @@ class Timer:
 
     def start(self, delay_s: float) -> None:
         """(Re)start; the earlier deadline, if any, is forgotten."""
-        due = self.deadline_s = self._wheel.time() + delay_s
-        if due < self._due_s:
-            self._due_s = due
-            self._wheel.add(self, due)
+        self.start_at(self._wheel.time() + delay_s)
+
+    def start_at(self, due_s: float) -> None:
+        """(Re)start, with the time itself (`time.monotonic`, which is the loop's clock)."""
+        self.deadline_s = due_s
+        if due_s < self._due_s:
+            self._due_s = due_s
+            self._wheel.add(self, due_s)
 
     def stop(self) -> None:
         self.deadline_s = NEVER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from sidecar.protocol.http1_fields import FIELDS_MAX, Malformed, parse_fields, tokens
 from sidecar.protocol.http1_head import CHUNKED, HOP_BY_HOP, NEVER_NOMINATED, UNTIL_CLOSE
@@ -18,10 +19,12 @@ _SPECIAL_RESPONSE = frozenset((b"connection", b"transfer-encoding", b"upgrade", 
 
 
 class ResponseMessage:
-    __slots__ = ("framing", "head", "keep_alive", "upgrade")
+    __slots__ = ("framing", "head", "keep_alive", "memo", "upgrade")
 
     def __init__(self, head: ResponseHead, framing: int, keep_alive: bool) -> None:
         self.head = head
+        self.memo: dict[Any, Any] | None = None
+        """As `RequestMessage.memo`: not None = shared by all repetitions, the head is not to be changed."""
         self.framing = framing
         """Bytes of the body, `CHUNKED` or `UNTIL_CLOSE`."""
         self.keep_alive = keep_alive

@@ -37,27 +37,26 @@ def request_head(head: RequestHead, *, chunked: bool, upgrade: bytes = b"") -> b
     extra = b"transfer-encoding: chunked\r\n" if chunked else b""
     if upgrade:
         extra += b"connection: upgrade\r\nupgrade: %s\r\n" % upgrade
-    return b"%s %s HTTP/1.1\r\nhost: %s\r\n%s%s\r\n" % (
-        head.method,
-        head.path,
-        head.authority,
-        head.headers.wire(),
-        extra,
-    )
+    return b"%s%s\r\n" % (request_lines(head), extra)
+
+
+def request_lines(head: RequestHead) -> bytes:
+    """Request line and fields, without what framing adds and without the final empty line."""
+    return b"%s %s HTTP/1.1\r\nhost: %s\r\n%s" % (head.method, head.path, head.authority, head.headers.wire())
 
 
 def response_head(head: ResponseHead, *, chunked: bool, close: bool, upgrade: bytes = b"") -> bytes:
     """Bytes of a response head, always as HTTP/1.1. The reason phrase is ours, as Envoy writes its own."""
-    status = head.status
-    line = _STATUS_LINES.get(status)
-    if line is None:
-        line = b"HTTP/1.1 %d Unknown\r\n" % status
     extra = b"transfer-encoding: chunked\r\n" if chunked else b""
     if close:
         extra += b"connection: close\r\n"
     if upgrade:
         extra += b"connection: upgrade\r\nupgrade: %s\r\n" % upgrade
-    return b"%s%s%s\r\n" % (line, head.headers.wire(), extra)
+    return b"%s%s%s\r\n" % (status_line(head.status), head.headers.wire(), extra)
+
+
+def status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
 
 
 def chunk(data: bytes) -> bytes:

@@ -89,7 +89,8 @@ class RouteDecision:
     """`cluster` is "" for redirects and direct responses. Do not keep or change it: decisions are shared."""
 
     __slots__ = (
-        "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "redirect", "route", "weight_host",
+        "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "plain_answers", "redirect",
+        "route", "weight_host",
     )  # fmt: skip
 
     def __init__(
@@ -114,6 +115,8 @@ class RouteDecision:
         self.cors = cors
         self.weight_host = weight_host
         """host_rewrite_literal of the weighted cluster, b"" = none; the route's own wins over it."""
+        self.plain_answers = not edits.response and not route.attempt_count_in_response
+        """Whether answers are passed on as they come."""
         self.redirect = route.redirect
         self.direct_response = route.direct_response
 

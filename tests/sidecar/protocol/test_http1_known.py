@@ -70,14 +70,25 @@ def test_bounded() -> None:
         assert len(http1_known._responses) <= HEADS_KNOWN_MAX
 
 
-def test_a_response_may_be_changed_by_who_gets_it() -> None:
-    for _ in range(3):
-        message = parse_known_response(OK, method=b"GET")
-        assert isinstance(message, ResponseMessage)
-        assert message.head.headers.wire() == b"content-length: 3\r\na: b\r\n"
-        message.head.headers.set(b"a", b"c")
-        message.head.headers.append(b"d", b"e")
-        assert message.head.headers.wire() == b"content-length: 3\r\na: c\r\nd: e\r\n"
+def test_a_response_that_comes_again_is_the_same_object() -> None:
+    first = parse_known_response(OK, method=b"GET")
+    assert isinstance(first, ResponseMessage)
+    assert first.memo is not None
+    assert parse_known_response(OK, method=b"POST") is first
+    changed = first.head.twin()
+    changed.headers.set(b"a", b"c")
+    changed.headers.append(b"d", b"e")
+    assert changed.headers.wire() == b"content-length: 3\r\na: c\r\nd: e\r\n"
+    assert first.head.headers.wire() == b"content-length: 3\r\na: b\r\n"
+
+
+@pytest.mark.parametrize(
+    "block", [b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: a", b"HTTP/1.1 100 C"]
+)
+def test_interim_responses_are_not_remembered(block: bytes) -> None:
+    message = parse_known_response(block, method=b"GET")
+    assert isinstance(message, ResponseMessage)
+    assert message.memo is None
 
 
 def test_a_response_to_head_is_read_for_itself() -> None:
