@@ -109,6 +109,15 @@ class Manager:
         )
         self._facts: dict[Hashable, int] = {}
         self._facts_known = 0
+        self._shortcuts(config)
+        self.draining = False
+        self.connections: set[Http1Server] = set()
+        self._date_field: Field = field(b"date", b"")
+        self._date_until_s = -1.0
+        """On the dispatcher's clock: when the second is over."""
+
+    def _shortcuts(self, config: HttpConnectionManager) -> None:
+        """What no request needs to ask again."""
         self.plain_answers = (
             self.envoy_headers and self.exchange_metadata is None and not config.always_set_request_id_in_response
         )
@@ -119,11 +128,6 @@ class Manager:
         )
         """Whether each attempt or request has fields of its own beside the request id."""
         self.keeps_records = bool(self.access_logs or self.reporter or self.tracer is not None)
-        self.draining = False
-        self.connections: set[Http1Server] = set()
-        self._date_field: Field = field(b"date", b"")
-        self._date_until_s = -1.0
-        """On the dispatcher's clock: when the second is over."""
 
     def _filters(self, config: HttpConnectionManager, around: Surroundings) -> None:
         for one in config.http_filters:
