@@ -20,9 +20,9 @@ def fill_record(exchange: Responding, flags: str, details: str, duration_s: floa
         record.response_started_s = exchange.response_started_s - exchange.started_s
     record.protocol = _PROTOCOLS[head.version]
     record.method = head.method
-    original = head.headers.get(b"x-envoy-original-path")
-    if original is not None:
-        record.original_path = original
+    index = head.headers.index()
+    if b"x-envoy-original-path" in index:
+        record.original_path = index[b"x-envoy-original-path"]
     record.path = head.path
     record.authority = head.authority
     record.scheme = head.scheme
@@ -35,7 +35,7 @@ def fill_record(exchange: Responding, flags: str, details: str, duration_s: floa
         grpc = response.headers.get(b"grpc-status")
         if grpc is not None and grpc.isdigit() and len(grpc) <= 2:
             record.grpc_status = (grpc[0] - 48) * 10 + grpc[1] - 48 if len(grpc) == 2 else grpc[0] - 48
-    record.flags = ",".join(flag for flag in (record.flags, flags) if flag)
+    record.flags = f"{record.flags},{flags}" if record.flags and flags else record.flags or flags
     record.details = details
     record.attempts = exchange.attempts
     record.bytes_received = exchange.bytes_received
@@ -45,11 +45,12 @@ def fill_record(exchange: Responding, flags: str, details: str, duration_s: floa
     record.stat_prefix = manager.config.stat_prefix
     record.downstream_local = accepted.local_text
     record.downstream_remote = accepted.remote_text
-    record.downstream_direct_remote = str(accepted.direct_remote)
+    record.downstream_direct_remote = accepted.direct_text
     record.requested_server_name = accepted.server_name
     record.downstream_tls = accepted.tls
     record.downstream_tls_version = accepted.tls_version
-    record.downstream_peer_uri = accepted.names.uris[0] if accepted.names.uris else ""
+    if accepted.names.uris:
+        record.downstream_peer_uri = accepted.names.uris[0]
     record.downstream_local_uri = accepted.local_uri
     record.downstream_peer = exchange.peer
     record.connection_id = accepted.id
@@ -62,10 +63,11 @@ def fill_record(exchange: Responding, flags: str, details: str, duration_s: floa
 def _upstream(exchange: Responding) -> None:
     record, decision, cluster = exchange.record, exchange.decision, exchange.cluster
     if decision is not None:
-        record.route_name = decision.route.name
-        record.virtual_host = decision.route.virtual_host
-        record.metadata = decision.route.metadata
-        record.trace_operation = decision.route.decorator
+        route = decision.route
+        record.route_name = route.name
+        record.virtual_host = route.virtual_host
+        record.metadata = route.metadata
+        record.trace_operation = route.decorator
         record.cluster = decision.cluster
     if cluster is not None:
         record.cluster = cluster.name

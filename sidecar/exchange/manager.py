@@ -123,11 +123,10 @@ class Manager:
         )
         """Whether answers get nothing but the server's name and times."""
         self.makes_ids = config.generate_request_id
-        self.changes_heads = self.tracer is not None or (
-            self.exchange_metadata is not None and self.exchange_metadata.tells_upstream
-        )
-        """Whether each attempt or request has fields of its own beside the request id."""
-        self.keeps_records = bool(self.access_logs or self.reporter or self.tracer is not None)
+        self.changes_heads = self.exchange_metadata is not None and self.exchange_metadata.tells_upstream
+        """Whether each attempt has fields of its own."""
+        self.keeps_records = bool(self.access_logs or self.reporter)
+        """Whether every request leaves a record, not only those that are traced."""
 
     def _filters(self, config: HttpConnectionManager, around: Surroundings) -> None:
         for one in config.http_filters:
@@ -236,7 +235,7 @@ class Manager:
                 stat_prefix=self.config.stat_prefix,
                 downstream_local=accepted.local_text,
                 downstream_remote=accepted.remote_text,
-                downstream_direct_remote=str(accepted.direct_remote),
+                downstream_direct_remote=accepted.direct_text,
                 downstream_tls=accepted.tls,
                 connection_id=accepted.id,
                 response_headers=head.headers,

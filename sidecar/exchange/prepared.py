@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.protocol.http1_write import request_lines
-from sidecar.protocol.message import RequestHead
-from sidecar.routing.compile import GENERATED
+from sidecar.protocol.message import GENERATED, RequestHead
 from sidecar.routing.decision import RouteDecision
 from sidecar.routing.table import RouteTable
 from sidecar.telemetry.record import Peer

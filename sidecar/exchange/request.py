@@ -14,6 +14,8 @@ from sidecar.exchange.forwarding import new_request_id
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
+from sidecar.exchange.tracing import Context, fresh_lines
+from sidecar.exchange.tracing import write as write_context
 from sidecar.net.addresses import Endpoint
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
@@ -97,17 +99,23 @@ class Exchange(Responding):
         manager = self.manager
         if manager.makes_ids:
             self.request_id = new_request_id(manager.rng)
+        keeps = manager.keeps_records
+        context: Context | None = None
+        if manager.tracer is not None:
+            context = self.context = manager.tracer.fresh()
+            keeps = keeps or context.sampled
         simple = not manager.changes_heads and self.framing != CHUNKED
         if simple:
-            self.wire = known.lines + (b"x-request-id: %s\r\n\r\n" % self.request_id if self.request_id else b"\r\n")
-        if simple and not manager.keeps_records:
+            made = b"x-request-id: %s\r\n" % self.request_id if self.request_id else b""
+            self.wire = b"%s%s%s\r\n" % (known.lines, made, b"" if context is None else fresh_lines(context))
+        if simple and not keeps:
             self.head = known.head
         else:
             self.head = known.head.twin()
             if self.request_id:
                 self.head.headers.append(b"x-request-id", self.request_id)
-            if manager.tracer is not None:
-                self.context = manager.tracer.begin(self.head)
+            if context is not None:
+                write_context(self.head.headers, context)
         self.peer = known.peer
         self.decision = decision
         if manager.stream_s or decision.budget.stream_s:

@@ -127,7 +127,7 @@ class Responding(Attempts):
         self.upstream = None
         time_field = self._service_time(now)
         date = _NO_FIELD if answer.dated else manager.date()
-        if manager.keeps_records:
+        if manager.keeps_records or (self.context is not None and self.context.sampled):
             head = head.twin()
             head.headers.add(time_field)
             if not answer.dated:

@@ -82,19 +82,41 @@ class Tracer:
         """Decide about this request and write the context for the next hop."""
         headers = head.headers
         came = incoming(headers)
-        span_id = b"%016x" % (self._rng.getrandbits(64) or 1)
         if came is None:
-            trace_id, parent, sampled = b"%032x" % (self._rng.getrandbits(128) or 1), b"", None
+            context = self.fresh()
         else:
-            trace_id, parent, sampled = came
-        if sampled is None:
-            sampled = self._fraction > 0 and (self._fraction >= 1 or self._rng.random() < self._fraction)
-        if sampled and self._overall < 1:
-            sampled = self._rng.random() < self._overall
-        state = headers.get(b"tracestate") or b"" if came is not None else b""
-        context = Context(trace_id, span_id, parent, sampled, state if len(state) <= TRACE_STATE_BYTES_MAX else b"")
+            state = headers.get(b"tracestate") or b""
+            context = Context(
+                came.trace_id,
+                self._span_id(),
+                came.span_id,
+                self._sampled() if came.sampled is None else self._kept(came.sampled),
+                state if len(state) <= TRACE_STATE_BYTES_MAX else b"",
+            )
         write(headers, context)
         return context
+
+    def fresh(self) -> Context:
+        """Of a request that came without any."""
+        return Context(b"%032x" % (self._rng.getrandbits(128) or 1), self._span_id(), b"", self._sampled())
+
+    def _span_id(self) -> bytes:
+        return b"%016x" % (self._rng.getrandbits(64) or 1)
+
+    def _sampled(self) -> bool:
+        return self._kept(self._fraction > 0 and (self._fraction >= 1 or self._rng.random() < self._fraction))
+
+    def _kept(self, sampled: bool) -> bool:
+        return sampled and (self._overall >= 1 or self._rng.random() < self._overall)
+
+
+def fresh_lines(context: Context) -> bytes:
+    """What `write` adds for a trace that begins here, as HTTP/1 lines."""
+    flag = b"1" if context.sampled else b"0"
+    trace, span = context.trace_id, context.span_id
+    return b"traceparent: 00-%s-%s-0%s\r\nx-b3-traceid: %s\r\nx-b3-spanid: %s\r\nx-b3-sampled: %s\r\n" % (
+        trace, span, flag, trace, span, flag,
+    )  # fmt: skip
 
 
 def write(headers: Headers, context: Context) -> None:

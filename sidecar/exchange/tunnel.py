@@ -278,7 +278,7 @@ class Tunnel:
         record.stat_prefix = manager.config.stat_prefix
         record.downstream_local = accepted.local_text
         record.downstream_remote = accepted.remote_text
-        record.downstream_direct_remote = str(accepted.direct_remote)
+        record.downstream_direct_remote = accepted.direct_text
         record.requested_server_name = accepted.server_name
         record.downstream_tls = accepted.tls
         record.downstream_tls_version = accepted.tls_version

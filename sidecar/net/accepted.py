@@ -10,6 +10,7 @@ class Accepted:
     __slots__ = (
         "alpn",
         "direct_remote",
+        "direct_text",
         "facts",
         "id",
         "listener",
@@ -47,7 +48,7 @@ class Accepted:
         self.local_uri = ""
         self.facts = -1
         """The same number = requests of the same bytes look the same; -1 = this connection is like no other."""
-        self.remote_text = str(remote)
+        self.remote_text = self.direct_text = str(remote)
         self.local_text = str(local)
 
     def redirect(self, remote: Endpoint, local: Endpoint) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from functools import partial
 from typing import Protocol
 
-from sidecar.net.dispatcher import Dispatcher
+from sidecar.net.dispatcher import READ_BYTES_MAX, Dispatcher
 
 WRITE_BYTES_HIGH = 256 * 1024
 """Unsent bytes above which the handler is asked to stop writing (Envoy's soft limit is 1 MiB)."""
@@ -66,9 +67,9 @@ class Connection:
         self.sock = sock
         self.handler = handler
         self._fd = sock.fileno()
-        self._tls = isinstance(sock, ssl.SSLSocket)
-        self._recv_into = sock.recv_into
-        self._send = sock.send
+        self._tls = tls = _tls_object(sock)
+        self._recv_into = sock.recv_into if tls is None else partial(tls.read, READ_BYTES_MAX)
+        self._send = sock.send if tls is None else tls.write
         self._out: list[bytes] = []
         self.out_bytes = 0
         self._dirty = False
@@ -87,7 +88,7 @@ class Connection:
         """Begin reading. Separate from the constructor so that the owner is complete before data can arrive."""
         self._reading = True
         self.dispatcher.loop.add_reader(self._fd, self._readable)
-        if self._tls and self.sock.pending():  # type: ignore[attr-defined]
+        if self._tls is not None and self._tls.pending():
             self.dispatcher.loop.call_soon(self._readable)
 
     # Reading
@@ -108,9 +109,11 @@ class Connection:
         try:
             size = self._recv_into(dispatcher.buffer)
         except _NOT_NOW:
-            if self._tls and self._out:
+            if self._tls is not None and self._out:
                 self.flush()
             return
+        except ssl.SSLEOFError:
+            size = 0  # the peer ended without close_notify, as most do; framing tells whether something is missing
         except OSError as failure:
             self._lost(_reason(failure))
             return
@@ -119,7 +122,7 @@ class Connection:
             if not self._linger:
                 assert self.handler is not None
                 self.handler.data_received(bytes(dispatcher.buffer[:size]))
-            if self._tls and self._reading and self.sock.pending():  # type: ignore[attr-defined]
+            if self._tls is not None and self._reading and self._tls.pending():
                 dispatcher.loop.call_soon(self._readable)
         else:
             self._end_of_data()
@@ -210,7 +213,8 @@ class Connection:
 
     def _close_notify(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            self.sock._sslobj.shutdown()  # type: ignore[attr-defined]  # unwrap() would wait for the peer's
+            assert self._tls is not None
+            self._tls.shutdown()  # SSLSocket.unwrap() would wait for the peer's
 
     # Ending
 
@@ -232,7 +236,7 @@ class Connection:
             self.dispatcher.loop.call_later(LINGER_S, self._destroy)
 
     def _finish_close(self) -> None:
-        if self._tls:
+        if self._tls is not None:
             self._close_notify()
         if self._linger:
             self._shut_down_writing()
@@ -273,6 +277,19 @@ class Connection:
 
 
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # struct linger {1, 0}
+
+
+class _TlsObject(Protocol):
+    """What SSLSocket wraps. Its own methods of these names cost two more calls each, on every read and write."""
+
+    def read(self, size: int, buffer: memoryview, /) -> int: ...
+    def write(self, data: bytes, /) -> int: ...
+    def pending(self) -> int: ...
+    def shutdown(self) -> object: ...
+
+
+def _tls_object(sock: socket.socket) -> _TlsObject | None:
+    return sock._sslobj if isinstance(sock, ssl.SSLSocket) else None  # type: ignore[attr-defined]
 
 
 def _reason(failure: OSError) -> str:

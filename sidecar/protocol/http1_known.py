@@ -10,11 +10,11 @@ from __future__ import annotations
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import HeadOptions, RequestMessage, parse_request
 from sidecar.protocol.http1_response import ResponseMessage, parse_response
+from sidecar.protocol.message import GENERATED
 
 HEADS_KNOWN_MAX = 512
 """With the longest heads, a megabyte of them."""
 HEAD_KNOWN_BYTES_MAX = 1024
-_ONCE_ONLY = frozenset((b"x-request-id", b"traceparent", b"b3", b"x-b3-traceid", b"x-b3-spanid"))
 
 
 class KnownRequests:
@@ -38,7 +38,7 @@ class KnownRequests:
             and isinstance(message, RequestMessage)
             and not message.expect_continue
             and not message.upgrade
-            and _ONCE_ONLY.isdisjoint(message.head.headers.index())
+            and GENERATED.isdisjoint(message.head.headers.index())
         ):
             if len(self.by_bytes) >= HEADS_KNOWN_MAX:
                 self.by_bytes.clear()

@@ -13,6 +13,12 @@ from typing import cast
 Field = tuple[bytes, bytes, bytes, bytes]
 """(name as received, lower-case name, value, `lower: value\\r\\n`)."""
 
+GENERATED = frozenset(
+    (b"x-request-id", b"traceparent", b"tracestate", b"b3", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-parentspanid",
+     b"x-b3-sampled", b"x-b3-flags")
+)  # fmt: skip
+"""Fields that a proxy makes anew for each request."""
+
 
 # A comprehension builds a function at each use (3.11); these are called for every message.
 _lower_and_value = cast("Callable[[Field], tuple[bytes, bytes]]", itemgetter(1, 2))

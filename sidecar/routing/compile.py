@@ -14,6 +14,7 @@ from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualH
 from sidecar.config.route_action import ClusterWeight, RedirectAction, RequestMirrorPolicy, RouteAction
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
+from sidecar.protocol.message import GENERATED
 from sidecar.routing.choice import Choice, Draws, FromHeader, Single, Weighted
 from sidecar.routing.conditions import Condition, compile_conditions
 from sidecar.routing.decision import CompiledRoute, Edits, Mirror, RouteDecision
@@ -23,11 +24,6 @@ from sidecar.routing.rewrite import host_rewrite, path_rewrite
 from sidecar.routing.timeouts import budget_of
 
 CLUSTER_NOT_FOUND = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}
-GENERATED = frozenset(
-    (b"x-request-id", b"traceparent", b"tracestate", b"b3", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-parentspanid",
-     b"x-b3-sampled", b"x-b3-flags")
-)  # fmt: skip
-"""Fields that a proxy makes anew for each request."""
 Level = RouteConfiguration | VirtualHost | Route | ClusterWeight
 FilterConfigs = Mapping[str, HTTPFault | CorsPolicy]
 

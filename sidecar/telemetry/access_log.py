@@ -45,16 +45,11 @@ Formatter = Callable[[ExchangeRecord], str]
 def text_formatter(source: str) -> Formatter:
     """ValueError for an operator that is not supported."""
     parts = parse(source)
+    template = "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts)
+    getters = tuple(part for part in parts if not isinstance(part, str))
 
     def line(record: ExchangeRecord) -> str:
-        words = []
-        for part in parts:
-            if isinstance(part, str):
-                words.append(part)
-            else:
-                value = part(record)
-                words.append("-" if value is None else str(value))
-        return "".join(words)
+        return template % tuple(["-" if (value := read(record)) is None else value for read in getters])
 
     return line
 

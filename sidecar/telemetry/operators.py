@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from sidecar.telemetry.record import ExchangeRecord, HeaderView
 
@@ -79,6 +80,9 @@ def _request(argument: str) -> Getter:
     if not names[0] or len(names) > 2:
         raise ValueError(f"access log format: %REQ({argument})%")
     lookups = [_request_header(name) for name in names]
+    if len(lookups) == 1:
+        only = lookups[0]
+        return lambda record: _text(only(record))
 
     def request(record: ExchangeRecord) -> str | None:
         for lookup in lookups:
@@ -92,6 +96,8 @@ def _request(argument: str) -> Getter:
 def _request_header(name: str) -> Callable[[ExchangeRecord], bytes | None]:
     pseudo = _PSEUDO.get(name)
     wire = name.encode()
+    if pseudo is not None and name.startswith(":"):
+        return pseudo
 
     def header(record: ExchangeRecord) -> bytes | None:
         if pseudo is not None and (value := pseudo(record)):
@@ -104,6 +110,9 @@ def _request_header(name: str) -> Callable[[ExchangeRecord], bytes | None]:
 def _headers(view: Callable[[ExchangeRecord], HeaderView | None]) -> Callable[[str], Getter]:
     def make(argument: str) -> Getter:
         names = [name.lower().encode() for name in argument.split("?")]
+        if len(names) == 1:
+            only = names[0]
+            return lambda record: _text(headers.get(only)) if (headers := view(record)) is not None else None
 
         def header(record: ExchangeRecord) -> str | None:
             headers = view(record)
@@ -134,7 +143,13 @@ def _start_time(argument: str) -> Getter:
 def iso_time(seconds: float) -> str:
     """2026-01-02T03:04:05.678Z"""
     whole, fraction = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:03d}Z"
+    return f"{_whole_second(whole)}.{fraction:03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _whole_second(whole: int) -> str:
+    """Lines are formatted in batches: many of one second, one after the other."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
 def _milliseconds(value_s: float) -> int | None:
