@@ -13,6 +13,7 @@ from tests.sidecar.routing.requests import configuration, get, table, to, weight
 
 TIMES = 4
 _NEW = re.compile(rb"x-request-id: [0-9a-f-]{36}\r\n")
+_TRACED = re.compile(rb"(traceparent|x-b3-\w+): [0-9a-f-]+\r\n")
 
 
 def edit(value: str, name: str = "x-edit", action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> dict[str, Any]:
@@ -27,6 +28,8 @@ CONFIGURATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]
     "rewrites": ({"prefix_rewrite": "/new/", "host_rewrite_literal": "other"}, {}, {}),
     "response edits": ({}, RESPONSE_EDIT, {}),
     "attempts": ({}, {}, {"virtual_host": {"include_request_attempt_count": True}}),
+    "traced": ({}, {}, {"tracing": {"random_sampling": {"value": 50}}}),
+    "traced, no log": ({}, {}, {"tracing": {"random_sampling": {"value": 0}}, "access_log": []}),
     "no id": ({}, {}, {"generate_request_id": False}),
     "edge": ({}, {}, {"use_remote_address": True}),
 }
@@ -45,10 +48,13 @@ async def test_each_time_the_same_but_for_the_id(name: str) -> None:
         data = await exchange(proxy.port(), request * TIMES + last)
         paths = {record.path for record in proxy.records.done}
     assert data.count(b"200 OK") == TIMES + 1
-    assert len(paths) == 1
+    assert len(paths) == (0 if "access_log" in manager else 1)
+    traced = [tuple(name for name in _TRACED.findall(head)) for head in echo.heads]
+    assert len(set(traced)) == 1
+    assert len(traced[0]) == (4 if "tracing" in manager else 0)
     ids = [found for head in echo.heads for found in _NEW.findall(head)]
     assert len(set(ids)) == len(ids) == (0 if name == "no id" else TIMES + 1)
-    assert len({tuple(sorted(_NEW.sub(b"", head).split(b"\r\n"))) for head in echo.heads}) == 1
+    assert len({tuple(sorted(_TRACED.sub(b"", _NEW.sub(b"", head)).split(b"\r\n"))) for head in echo.heads}) == 1
     answers = re.sub(rb"x-envoy-upstream-service-time: \d+\r\n|date: [^\r]+\r\n|connection: close\r\n", b"", data)
     assert len(set(answers.split(b"HTTP/1.1 ")[1:])) == 1
 

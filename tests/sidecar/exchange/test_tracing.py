@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.config.core import Percent
 from sidecar.config.tracing import CustomTag, EnvironmentTag, HeaderTag, LiteralTag, Tracing
-from sidecar.exchange.tracing import Incoming, Tracer, custom_tags, incoming
+from sidecar.exchange.tracing import Incoming, Tracer, custom_tags, fresh_lines, incoming, write
 from sidecar.protocol.message import Headers, RequestHead
 
 TRACE, SPAN = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
@@ -76,3 +76,11 @@ def test_custom_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert custom_tags(tracer(custom_tags=tags), Headers([(b"x-b", b"2")])) == {"a": "1", "b": "2", "c": "z1"}
     assert custom_tags(tracer(), Headers()) is None
+
+
+@pytest.mark.parametrize("sampling", [0.0, 100.0])
+def test_lines_are_what_write_adds(sampling: float) -> None:
+    context = Tracer(Tracing(random_sampling=Percent(value=sampling)), random.Random(1)).fresh()
+    headers = Headers()
+    write(headers, context)
+    assert fresh_lines(context) == headers.wire()

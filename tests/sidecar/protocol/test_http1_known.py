@@ -47,6 +47,8 @@ def test_a_repetition_is_the_same_object() -> None:
     [
         b"x-request-id: 1",
         b"traceparent: 00-1-2-01",
+        b"tracestate: a=b",
+        b"x-b3-sampled: 1",
         b"connection: upgrade\r\nupgrade: websocket",
         b"content-length: 1\r\nexpect: 100-continue",
         b"x: " + b"y" * HEAD_KNOWN_BYTES_MAX,

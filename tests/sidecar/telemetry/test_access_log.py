@@ -75,6 +75,17 @@ async def test_file(tmp_path: Path) -> None:
     assert path.read_text().count("\n") == 4
 
 
+async def test_lines_formatted_ahead_keep_their_order_and_wait_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    file = AccessLogFile(str(path), Stats())
+    for number in range(2 * module.FORMATTED_AT_ONCE + 1):
+        file.append(text_formatter(f"{number}\n"), RECORD)
+        assert len(file._pending) < module.FORMATTED_AT_ONCE
+    assert path.read_text() == ""
+    file.close()
+    assert path.read_text().split() == [str(number) for number in range(2 * module.FORMATTED_AT_ONCE + 1)]
+
+
 async def test_a_full_pipe_neither_blocks_nor_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UNWRITTEN_BYTES_MAX", 10_000)
     reader, writer = os.pipe()
