@@ -1,78 +1,127 @@
-"""The hosts of one cluster, and which of them may be picked.
-
-Priorities, panic and ejection as Envoy has them (docs: intro/arch_overview/upstream/load_balancing): the lowest
-priority with a usable host is used; when fewer than the panic threshold of its hosts are usable, all of them are,
-because a mass failure is more likely to be ours than theirs. Istio sets the threshold to 0.
-"""
+"""One endpoint with what is known of it now, and hosts as they are grouped by priority and locality."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
 
-PANIC_THRESHOLD_PERCENT = 50.0
-"""Envoy's default of `common_lb_config.healthy_panic_threshold`."""
+NO_METADATA: Mapping[str, Any] = {}
+
+
+class Health(IntEnum):
+    """Envoy's coarse health: what a balancer sees of all flags together."""
+
+    UNHEALTHY = 0
+    DEGRADED = 1
+    """Used when the healthy ones do not suffice."""
+    HEALTHY = 2
+
+
+OVERPROVISIONING_PERCENT = 140
+"""Envoy's default of an assignment's `overprovisioning_factor`."""
+
+
+class Place(NamedTuple):
+    """A locality."""
+
+    region: str = ""
+    zone: str = ""
+    sub_zone: str = ""
+
+
+NOWHERE = Place()
 
 
 class Host:
-    """One endpoint with what is known of it now. Its identity survives updates of the cluster, with its state."""
+    """Its identity survives updates of the cluster, with its state."""
 
-    __slots__ = ("active", "ejected_until_s", "endpoint", "healthy", "key", "priority", "weight")
+    __slots__ = (
+        "active", "ejected_until_s", "endpoint", "excluded", "failed_active", "given", "hash_key", "healthy_since_s",
+        "key", "metadata", "place", "priority", "said_degraded", "success_rate", "weight",
+    )  # fmt: skip
 
     def __init__(
-        self, key: str, endpoint: Any = None, *, weight: int = 1, priority: int = 0, healthy: bool = True
+        self,
+        key: str,
+        endpoint: Any = None,
+        *,
+        weight: int = 1,
+        priority: int = 0,
+        place: Place = NOWHERE,
+        given: Health = Health.HEALTHY,
+        metadata: Mapping[str, Any] = NO_METADATA,
+        hash_key: bytes = b"",
     ) -> None:
         self.key = key
         self.endpoint = endpoint
         self.weight = weight
         self.priority = priority
-        self.healthy = healthy
+        self.place = place
+        self.given = given
+        """What the configuration (EDS) says of its health."""
+        self.metadata = metadata
+        """`envoy.lb` of the endpoint's metadata, for subsets."""
+        self.hash_key = hash_key or key.encode()
+        """What consistent balancers place it by."""
         self.active = 0  # requests under way
         self.ejected_until_s = 0.0  # 0 = not ejected
+        self.failed_active = False
+        """Failed its active health check, or waits for the first."""
+        self.said_degraded = False
+        """Its health check's answer says so."""
+        self.excluded = False
+        """Counts neither as healthy nor as missing."""
+        self.healthy_since_s: float | None = None
+        """For slow start; None = not known, never slowed."""
+        self.success_rate = -1.0
+        """Per cent of the last interval of outlier detection; -1 = too few requests."""
+
+    @property
+    def health(self) -> Health:
+        if self.ejected_until_s or self.failed_active or self.given is Health.UNHEALTHY:
+            return Health.UNHEALTHY
+        return Health.DEGRADED if self.said_degraded or self.given is Health.DEGRADED else Health.HEALTHY
 
     @property
     def usable(self) -> bool:
-        return self.healthy and not self.ejected_until_s
+        return self.health is not Health.UNHEALTHY
+
+    def take_configuration(self, other: Host) -> None:
+        """What an update may change; the state stays."""
+        self.endpoint, self.weight, self.priority, self.place = other.endpoint, other.weight, other.priority, other.place
+        self.given, self.metadata, self.hash_key = other.given, other.metadata, other.hash_key
+
+    def take_state(self, other: Host) -> None:
+        """Of its predecessor in an older configuration of the cluster."""
+        self.ejected_until_s, self.failed_active, self.excluded = (
+            other.ejected_until_s, other.failed_active, other.excluded,
+        )  # fmt: skip
+        self.said_degraded, self.healthy_since_s = other.said_degraded, other.healthy_since_s
 
     def __repr__(self) -> str:
-        state = "healthy" if self.usable else "ejected" if self.healthy else "unhealthy"
-        return f"<Host {self.key} {state} weight={self.weight} active={self.active}>"
+        return f"<Host {self.key} {self.health.name.lower()} weight={self.weight} active={self.active}>"
 
 
 class HostSet:
-    """All hosts of a cluster; `candidates` is computed on change, so that a pick reads one tuple."""
+    """All hosts of a cluster; who leaves and who stays on an update."""
 
-    __slots__ = ("_panic_fraction", "all", "candidates")
+    __slots__ = ("all",)
 
-    def __init__(self, hosts: Iterable[Host] = (), *, panic_threshold_percent: float = PANIC_THRESHOLD_PERCENT) -> None:
-        self.all: tuple[Host, ...] = tuple(hosts)
-        self.candidates: tuple[Host, ...] = ()
-        self._panic_fraction = panic_threshold_percent / 100
-        self.refresh()
+    def __init__(self) -> None:
+        self.all: tuple[Host, ...] = ()
 
-    def refresh(self) -> None:
-        """After the health or ejection of any host changed."""
-        by_priority: dict[int, list[Host]] = {}
-        for host in self.all:
-            by_priority.setdefault(host.priority, []).append(host)
-        levels = [(hosts, [host for host in hosts if host.usable]) for _, hosts in sorted(by_priority.items())]
-        chosen = next((level for level in levels if level[1]), levels[0] if levels else ([], []))
-        hosts, usable = chosen
-        panic = bool(hosts) and len(usable) < self._panic_fraction * len(hosts)
-        self.candidates = tuple(hosts if panic else usable)
-
-    def update(self, hosts: Iterable[Host]) -> tuple[Host, ...]:
-        """Replace the hosts, keeping the state of those that stay; returns those that left."""
+    def update(self, hosts: list[Host]) -> tuple[tuple[Host, ...], tuple[Host, ...]]:
+        """Replace the hosts, keeping the state of those that stay; returns those that came and those that left."""
         known = {host.key: host for host in self.all}
-        fresh = []
+        present, came = [], []
         for host in hosts:
             kept = known.pop(host.key, None)
             if kept is None:
-                fresh.append(host)
-                continue
-            kept.endpoint, kept.weight = host.endpoint, host.weight
-            kept.priority, kept.healthy = host.priority, host.healthy
-            fresh.append(kept)
-        self.all = tuple(fresh)
-        self.refresh()
-        return tuple(known.values())
+                came.append(host)
+                present.append(host)
+            else:
+                kept.take_configuration(host)
+                present.append(kept)
+        self.all = tuple(present)
+        return tuple(came), tuple(known.values())

@@ -33,11 +33,38 @@ class Breaker:
         assert self.count > 0, "given back more than taken"
         self.count -= 1
 
+    @property
+    def open(self) -> bool:
+        """Nothing more is let through."""
+        return self.count >= self.maximum
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.maximum - self.count)
+
+
+class RetryBudget(Breaker):
+    """Retries as a part of what is under way: at least `least`, else `fraction` of active and pending requests."""
+
+    __slots__ = ("_fraction", "_least", "_limits")
+
+    def __init__(self, limits: Limits, fraction: float, least: int) -> None:
+        self.count = 0
+        self.overflows = 0
+        self._limits = limits
+        self._fraction = fraction
+        self._least = least
+
+    @property
+    def maximum(self) -> int:  # type: ignore[override]
+        under_way = self._limits.requests.count
+        return max(self._least, int(self._fraction * under_way))
+
 
 class Limits:
-    """The breakers of one cluster; None = Envoy's default."""
+    """The breakers of one priority of a cluster; None = Envoy's default."""
 
-    __slots__ = ("connections", "pending", "requests", "retries")
+    __slots__ = ("connections", "pending", "requests", "retries", "track_remaining")
 
     def __init__(
         self,
@@ -46,15 +73,15 @@ class Limits:
         max_pending_requests: int | None = None,
         max_requests: int | None = None,
         max_retries: int | None = None,
+        retry_budget: tuple[float, int] | None = None,
+        track_remaining: bool = False,
     ) -> None:
+        """`retry_budget`: (fraction of requests, retries that are always allowed); it takes the place of `max_retries`.
+        Requests that wait for a connection are counted among the active ones."""
         self.connections = Breaker(CONNECTIONS_MAX if max_connections is None else max_connections)
         self.pending = Breaker(PENDING_MAX if max_pending_requests is None else max_pending_requests)
         self.requests = Breaker(REQUESTS_MAX if max_requests is None else max_requests)
         self.retries = Breaker(RETRIES_MAX if max_retries is None else max_retries)
-
-    def adopt(self, other: Limits) -> None:
-        """Take the maxima of `other`, keep the counts: what is under way does not change with the configuration."""
-        self.connections.maximum = other.connections.maximum
-        self.pending.maximum = other.pending.maximum
-        self.requests.maximum = other.requests.maximum
-        self.retries.maximum = other.retries.maximum
+        if retry_budget is not None:
+            self.retries = RetryBudget(self, *retry_budget)
+        self.track_remaining = track_remaining

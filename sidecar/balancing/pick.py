@@ -1,103 +1,141 @@
-"""Picking a host: round robin, least request, random. One small object a cluster, no clock, no sockets.
+"""Picking one of a tuple of hosts: round robin, least request, random. No clock, no sockets.
 
-Sources: Envoy's load balancers (docs: intro/arch_overview/upstream/load_balancing/load_balancers). LEAST_REQUEST
-with equal weights is the power of two choices; with unequal weights a weighted draw with weight / (active + 1).
+Sources: Envoy's load balancers (docs: intro/arch_overview/upstream/load_balancing/load_balancers). While weights are
+equal and nobody starts slowly, round robin counts and least request is the power of two choices; else both are an EDF
+schedule. Random knows no weights, as in Envoy.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from sidecar.balancing.hosts import Host
+from sidecar.balancing.edf import Edf
+from sidecar.balancing.hosts import Health, Host
 
 CHOICE_COUNT = 2
 """Envoy's default of `least_request_lb_config.choice_count`."""
 
 
 class Picker(Protocol):
-    def pick(self, candidates: Sequence[Host], rng: random.Random, excluded: Collection[Host] = ()) -> Host | None:
-        """A host, None when there is none. `excluded` hosts are avoided while others are left (previous_hosts)."""
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        """`key`: what consistent policies pick by; `attempt`: how many hosts were refused before, for this pick."""
         ...
 
 
-def _left(candidates: Sequence[Host], excluded: Collection[Host]) -> Sequence[Host]:
-    if not excluded:
-        return candidates
-    return [host for host in candidates if host not in excluded] or candidates
+@dataclass(frozen=True, slots=True)
+class SlowStart:
+    """A host that just became healthy gets a growing part of its share (docs: load_balancing/slow_start)."""
+
+    window_s: float
+    aggression: float = 1.0
+    min_fraction: float = 0.1
+
+    def factor(self, host: Host, now: float) -> float:
+        since = host.healthy_since_s
+        if since is None or now - since >= self.window_s or host.health is not Health.HEALTHY:
+            return 1.0
+        part = max(now - since, 0.001) / self.window_s
+        return float(max(part ** (1 / self.aggression), self.min_fraction))
+
+    def slows(self, hosts: Sequence[Host], now: float) -> bool:
+        return any(self.factor(host, now) < 1.0 for host in hosts)
+
+
+def uneven(hosts: Sequence[Host], slow_start: SlowStart | None, now: float) -> bool:
+    """Whether turns do not simply alternate."""
+    return len({host.weight for host in hosts}) > 1 or (slow_start is not None and slow_start.slows(hosts, now))
+
+
+class NoHost:
+    __slots__ = ()
+
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        return None
+
+
+class One:
+    """There is nothing to choose."""
+
+    __slots__ = ("_host",)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        return self._host
+
+
+class RoundRobin:
+    __slots__ = ("_hosts", "_next", "_size")
+
+    def __init__(self, hosts: tuple[Host, ...], rng: random.Random) -> None:
+        """Starts at a random host, so that proxies do not march in step."""
+        self._hosts = hosts
+        self._size = len(hosts)
+        self._next = rng.randrange(self._size)
+
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        at = self._next
+        self._next = at + 1 if at + 1 < self._size else 0
+        return self._hosts[at]
 
 
 class LeastRequest:
     """Of `choice_count` hosts drawn at random, the one with the fewest requests under way."""
 
-    __slots__ = ("_choice_count",)
+    __slots__ = ("_choice_count", "_hosts", "_size")
 
-    def __init__(self, choice_count: int = CHOICE_COUNT) -> None:
+    def __init__(self, hosts: tuple[Host, ...], choice_count: int = CHOICE_COUNT) -> None:
+        self._hosts = hosts
+        self._size = len(hosts)
         self._choice_count = choice_count
 
-    def pick(self, candidates: Sequence[Host], rng: random.Random, excluded: Collection[Host] = ()) -> Host | None:
-        if len(candidates) < 2:
-            return candidates[0] if candidates else None
-        left = _left(candidates, excluded)
-        if len({host.weight for host in left}) > 1:
-            return rng.choices(left, [host.weight / (host.active + 1) for host in left])[0]
-        drawn = [left[int(rng.random() * len(left))] for _ in range(self._choice_count)]
-        return min(drawn, key=_active)
-
-
-def _active(host: Host) -> int:
-    return host.active
-
-
-class RoundRobin:
-    """Each host in proportion to its weight, spread evenly: smooth weighted round robin over the present hosts."""
-
-    __slots__ = ("_current", "_next")
-
-    def __init__(self, start: int = 0) -> None:
-        self._next = start
-        self._current: dict[str, int] = {}
-
-    def pick(self, candidates: Sequence[Host], rng: random.Random, excluded: Collection[Host] = ()) -> Host | None:
-        if len(candidates) < 2:
-            return candidates[0] if candidates else None
-        left = _left(candidates, excluded)
-        if len({host.weight for host in left}) == 1:
-            self._next += 1
-            return left[(self._next - 1) % len(left)]
-        return self._smooth(left)
-
-    def _smooth(self, left: Sequence[Host]) -> Host:
-        if len(self._current) > 2 * len(left):
-            self._current = {host.key: self._current.get(host.key, 0) for host in left}
-        total = 0
-        for host in left:
-            total += host.weight
-            self._current[host.key] = self._current.get(host.key, 0) + host.weight
-        best = max(left, key=lambda host: self._current[host.key])
-        self._current[best.key] -= total
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        hosts, size, chance = self._hosts, self._size, rng.random
+        best = hosts[int(chance() * size)]
+        for _ in range(self._choice_count - 1):
+            other = hosts[int(chance() * size)]
+            if other.active < best.active:
+                best = other
         return best
 
 
 class Random:
-    """Any host, in proportion to its weight."""
+    __slots__ = ("_hosts",)
 
-    __slots__ = ()
+    def __init__(self, hosts: tuple[Host, ...]) -> None:
+        self._hosts = hosts
 
-    def pick(self, candidates: Sequence[Host], rng: random.Random, excluded: Collection[Host] = ()) -> Host | None:
-        if len(candidates) < 2:
-            return candidates[0] if candidates else None
-        left = _left(candidates, excluded)
-        return rng.choices(left, [host.weight for host in left])[0]
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        return self._hosts[int(rng.random() * len(self._hosts))]
 
 
-def make_picker(lb_policy: str, rng: random.Random, *, choice_count: int = CHOICE_COUNT) -> Picker:
-    """By the name of Envoy's `lb_policy`. Round robin starts at a random host, so that proxies do not march in step."""
-    if lb_policy == "ROUND_ROBIN":
-        return RoundRobin(rng.randrange(1 << 16))
-    if lb_policy == "RANDOM":
-        return Random()
-    if lb_policy == "LEAST_REQUEST":
-        return LeastRequest(choice_count)
-    raise AssertionError(f"configuration let through the policy {lb_policy}")
+class Weighted:
+    """An EDF schedule: by weight, for least request divided by (active + 1) ^ bias, slowed for who just started."""
+
+    __slots__ = ("_bias", "_edf", "_slow_start")
+
+    def __init__(
+        self,
+        hosts: tuple[Host, ...],
+        rng: random.Random,
+        now: float,
+        *,
+        active_bias: float = 0.0,
+        slow_start: SlowStart | None = None,
+    ) -> None:
+        self._bias = active_bias
+        self._slow_start = slow_start
+        self._edf = Edf(hosts, self._weight, rng, now)
+
+    def _weight(self, host: Host, now: float) -> float:
+        weight: float = host.weight
+        if self._bias:
+            weight /= (host.active + 1) ** self._bias
+        return weight * self._slow_start.factor(host, now) if self._slow_start is not None else weight
+
+    def pick(self, rng: random.Random, now: float, key: int, attempt: int) -> Host | None:
+        return self._edf.pick(now)

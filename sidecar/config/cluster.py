@@ -4,103 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from sidecar.config.core import BindConfig, ConfigSource, Empty, Metadata, Percent
+from sidecar.config.circuit_breakers import CircuitBreakers, OutlierDetection
+from sidecar.config.core import BindConfig, ConfigSource, Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
 from sidecar.config.http_connection_manager import Http1ProtocolOptions, HttpProtocolOptions
-from sidecar.config.message import Duration, Mark, Message, Range, UInt32
+from sidecar.config.load_balancing import (
+    CommonLbConfig,
+    LbSubsetConfig,
+    LeastRequestLbConfig,
+    MaglevLbConfig,
+    OriginalDstLbConfig,
+    RingHashLbConfig,
+    RoundRobinLbConfig,
+)
+from sidecar.config.message import Duration, Mark, Message, UInt32
 from sidecar.config.transport_socket import TransportSocketMatch, UpstreamTransportSocket
 
-LIMIT_DEFAULT = 1024
-RETRIES_DEFAULT = 3
-PER_CENT = Range(0, 100)
+LbPolicy = Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV", "CLUSTER_PROVIDED"]
 
 
 class EdsClusterConfig(Message, frozen=True, kw_only=True):
     eds_config: ConfigSource
     service_name: str = ""
     """Empty = the cluster's own name."""
-
-
-class RetryBudget(Message, frozen=True, kw_only=True):
-    budget_percent: Percent = Percent(value=20.0)
-    min_retry_concurrency: UInt32 = 3
-
-
-class Thresholds(Message, frozen=True, kw_only=True):
-    ONLY_DEFAULT = ("retry_budget",)
-
-    priority: Literal["DEFAULT"] = "DEFAULT"
-    max_connections: UInt32 = LIMIT_DEFAULT
-    max_pending_requests: UInt32 = LIMIT_DEFAULT
-    max_requests: UInt32 = LIMIT_DEFAULT
-    max_retries: UInt32 = RETRIES_DEFAULT
-    retry_budget: RetryBudget | None = None
-
-
-class CircuitBreakers(Message, frozen=True, kw_only=True):
-    thresholds: tuple[Thresholds, ...] = ()
-
-    def problem(self) -> tuple[str, str] | None:
-        return ("thresholds[1]", "given twice") if len(self.thresholds) > 1 else None
-
-
-class OutlierDetection(Message, frozen=True, kw_only=True):
-    """Consecutive failures only; what counts successes statistically is refused unless it is not enforced."""
-
-    consecutive_5xx: UInt32 = 5
-    """0 = off."""
-    interval: Duration = 10.0
-    base_ejection_time: Duration = 30.0
-    max_ejection_percent: Annotated[int, PER_CENT] = 10
-    enforcing_consecutive_5xx: Annotated[int, PER_CENT] = 100
-    enforcing_success_rate: Annotated[int, PER_CENT] = 0
-    consecutive_gateway_failure: UInt32 = 5
-    enforcing_consecutive_gateway_failure: Annotated[int, PER_CENT] = 0
-    split_external_local_origin_errors: bool = False
-    max_ejection_time: Duration = 300.0
-    always_eject_one_host: bool = False
-
-    def problem(self) -> tuple[str, str] | None:
-        if self.enforcing_success_rate:
-            return "enforcing_success_rate", "unsupported: must be 0"
-        if self.split_external_local_origin_errors:
-            return "split_external_local_origin_errors", "unsupported"
-        for field in ("enforcing_consecutive_5xx", "enforcing_consecutive_gateway_failure"):
-            if getattr(self, field) not in {0, 100}:
-                return field, "must be 0 or 100"
-        if self.interval <= 0:
-            return "interval", "must be positive"
-        return None
-
-
-class CommonLbConfig(Message, frozen=True, kw_only=True):
-    healthy_panic_threshold: Percent = Percent(value=50.0)
-    """When fewer are healthy, health is ignored; 0 = never."""
-    locality_weighted_lb_config: Empty | None = None
-    close_connections_on_host_set_change: bool = False
-
-    def problem(self) -> tuple[str, str] | None:
-        for field in ("locality_weighted_lb_config", "close_connections_on_host_set_change"):
-            if getattr(self, field):
-                return field, "unsupported"
-        return None
-
-
-class LeastRequestLbConfig(Message, frozen=True, kw_only=True):
-    choice_count: Annotated[int, Range(2, 2**32 - 1)] = 2
-
-    def problem(self) -> tuple[str, str] | None:
-        return ("choice_count", "only 2 is supported") if self.choice_count != 2 else None
-
-
-class OriginalDstLbConfig(Message, frozen=True, kw_only=True):
-    """The destination is the connection's own. A port here replaces it (Istio's inbound passthrough)."""
-
-    use_http_header: bool = False
-    upstream_port_override: Annotated[int, Range(0, 65535)] = 0
-
-    def problem(self) -> tuple[str, str] | None:
-        return ("use_http_header", "unsupported") if self.use_http_header else None
 
 
 class TcpKeepalive(Message, frozen=True, kw_only=True):
@@ -133,6 +59,12 @@ class UpstreamHttpProtocolOptions(Message, frozen=True, kw_only=True):
 
 class Cluster(Message, frozen=True, kw_only=True):
     TYPE = "envoy.config.cluster.v3.Cluster"
+    AT_MOST_ONE = (
+        (
+            "round_robin_lb_config", "least_request_lb_config", "ring_hash_lb_config", "maglev_lb_config",
+            "original_dst_lb_config",
+        ),
+    )  # fmt: skip
 
     name: str
     alt_stat_name: str = ""
@@ -140,7 +72,7 @@ class Cluster(Message, frozen=True, kw_only=True):
     eds_cluster_config: EdsClusterConfig | None = None
     connect_timeout: Duration = 5.0
     per_connection_buffer_limit_bytes: UInt32 = 1024 * 1024
-    lb_policy: Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "CLUSTER_PROVIDED"] = "ROUND_ROBIN"
+    lb_policy: LbPolicy = "ROUND_ROBIN"
     load_assignment: ClusterLoadAssignment | None = None
     circuit_breakers: CircuitBreakers = CircuitBreakers()
     outlier_detection: OutlierDetection | None = None
@@ -149,7 +81,11 @@ class Cluster(Message, frozen=True, kw_only=True):
     upstream_bind_config: BindConfig | None = None
     upstream_connection_options: UpstreamConnectionOptions | None = None
     common_lb_config: CommonLbConfig = CommonLbConfig()
+    lb_subset_config: LbSubsetConfig | None = None
+    round_robin_lb_config: RoundRobinLbConfig | None = None
     least_request_lb_config: LeastRequestLbConfig | None = None
+    ring_hash_lb_config: RingHashLbConfig | None = None
+    maglev_lb_config: MaglevLbConfig | None = None
     original_dst_lb_config: OriginalDstLbConfig | None = None
     dns_refresh_rate: Duration = 5.0
     respect_dns_ttl: bool = False
@@ -172,11 +108,9 @@ class Cluster(Message, frozen=True, kw_only=True):
             return "load_assignment", f"must not be set for type {self.type}"
         if (self.type == "ORIGINAL_DST") != (self.lb_policy == "CLUSTER_PROVIDED"):
             return "lb_policy", "CLUSTER_PROVIDED belongs to type ORIGINAL_DST and the reverse"
+        if self.type == "ORIGINAL_DST" and self.lb_subset_config is not None:
+            return "lb_subset_config", "must not be set for type ORIGINAL_DST"
         return None
-
-    @property
-    def thresholds(self) -> Thresholds:
-        return self.circuit_breakers.thresholds[0] if self.circuit_breakers.thresholds else Thresholds()
 
     @property
     def http_options(self) -> UpstreamHttpProtocolOptions:

@@ -9,6 +9,7 @@ from sidecar.config.message import Message, Range, UInt32
 
 HealthStatus = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"]
 PRIORITY_MAX = 128
+WEIGHT_SUM_MAX = 2**32 - 1
 
 
 class Endpoint(Message, frozen=True, kw_only=True):
@@ -34,9 +35,8 @@ class LocalityLbEndpoints(Message, frozen=True, kw_only=True):
 
 
 class AssignmentPolicy(Message, frozen=True, kw_only=True):
-    ONLY_DEFAULT = ("overprovisioning_factor", "weighted_priority_health")
-
-    overprovisioning_factor: UInt32 = 140
+    overprovisioning_factor: Annotated[int, Range(1, 2**32 - 1)] = 140
+    """Per cent."""
     weighted_priority_health: bool = False
 
 
@@ -48,6 +48,11 @@ class ClusterLoadAssignment(Message, frozen=True, kw_only=True):
     policy: AssignmentPolicy = AssignmentPolicy()
 
     def problem(self) -> tuple[str, str] | None:
-        if self.policy.weighted_priority_health:
-            return "policy.weighted_priority_health", "unsupported"
+        sums: dict[int, int] = {}
+        for index, one in enumerate(self.endpoints):
+            sums[one.priority] = sums.get(one.priority, 0) + (one.load_balancing_weight or 0)
+            if sums[one.priority] > WEIGHT_SUM_MAX:
+                return f"endpoints[{index}].load_balancing_weight", "the sum of a priority is more than 4294967295"
+            if sum(host.load_balancing_weight for host in one.lb_endpoints) > WEIGHT_SUM_MAX:
+                return f"endpoints[{index}].lb_endpoints", "the sum of weights is more than 4294967295"
         return None

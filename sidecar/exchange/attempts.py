@@ -11,7 +11,8 @@ import random
 from sidecar.balancing.hosts import Host
 from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
 from sidecar.exchange import local_reply
-from sidecar.exchange.cluster import Cluster, Destination
+from sidecar.exchange.cluster import Cluster
+from sidecar.exchange.endpoints import Destination
 from sidecar.exchange.http1_client import Http1Client, Reset
 from sidecar.exchange.local_reply import Reply
 from sidecar.net.addresses import Endpoint

@@ -9,64 +9,36 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from sidecar.balancing.balancer import Balancer, Weights
 from sidecar.balancing.hosts import Host, HostSet
-from sidecar.balancing.limits import Limits
-from sidecar.balancing.outlier import OutlierDetector, OutlierRules
-from sidecar.balancing.pick import Picker, RoundRobin, make_picker
+from sidecar.balancing.outlier import OutlierDetector
+from sidecar.balancing.subsets import Criteria, Subsets
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
-from sidecar.config.endpoint import ClusterLoadAssignment, LbEndpoint
+from sidecar.config.endpoint import ClusterLoadAssignment
 from sidecar.exchange.cluster_stats import ClusterStats
+from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
+from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
 from sidecar.exchange.pool import Pool
-from sidecar.exchange.targets import MATCH_METADATA, Transports, endpoint, original_destination
+from sidecar.exchange.targets import Transports
 from sidecar.net.addresses import Endpoint
-from sidecar.net.dial import Plan
 from sidecar.net.dispatcher import Dispatcher
-from sidecar.telemetry.record import Peer
 from sidecar.telemetry.stats import Stats
 
 PASSTHROUGH_HOSTS_MAX = 1024
 """Destinations an ORIGINAL_DST cluster remembers; the least recently used are let go."""
-_USABLE = frozenset({"UNKNOWN", "HEALTHY", "DEGRADED"})
 _NO_METADATA = Metadata()
-
-
-class Destination(NamedTuple):
-    """What is known of one host beyond its state: how to reach it and how to name it."""
-
-    plan: Plan
-    shown: str
-    """`ip:port`, what it stands for if it is a pipe."""
-    hostname: str = ""
-    tls: bool = False
-    in_mesh: bool = False
-    """Its sidecar is spoken to (endpoint metadata `tlsMode: istio`)."""
-    peer: Peer | None = None
-    config: LbEndpoint | None = None
 
 
 class Cluster:
     __slots__ = (
-        "_dispatcher",
-        "_guard",
-        "_rng",
-        "_transports",
-        "config",
-        "hosts",
-        "limits",
-        "metadata",
-        "name",
-        "outlier",
-        "passthrough",
-        "picker",
-        "pools",
-        "service",
-        "stats",
-        "warm",
-    )
+        "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
+        "balancer", "closed", "config", "high_limits", "high_pools", "hosts", "limits", "metadata", "name", "outlier",
+        "passthrough", "pools", "service", "stats", "subsets", "warm",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -82,24 +54,29 @@ class Cluster:
         self.name = config.name
         self._dispatcher = dispatcher
         self._transports = transports
+        self._endpoints = Endpoints(transports, by_hostname=config.common_lb_config.by_hostname)
         self._rng = rng
         self._guard = guard
         self.stats = ClusterStats(stats, config.alt_stat_name or config.name)
-        limit = config.thresholds
-        self.limits = Limits(
-            max_connections=limit.max_connections,
-            max_pending_requests=limit.max_pending_requests,
-            max_requests=limit.max_requests,
-            max_retries=limit.max_retries,
-        )
-        panic = config.common_lb_config.healthy_panic_threshold.value
-        self.hosts = HostSet(panic_threshold_percent=panic)
-        self.picker: Picker = (
-            RoundRobin() if config.lb_policy == "CLUSTER_PROVIDED" else make_picker(config.lb_policy, rng)
-        )
+        self.limits = limits_of(config, "DEFAULT")
+        self.high_limits = limits_of(config, "HIGH")
+        self.hosts = HostSet()
+        self._weights = Weights()
+        rules = lb_rules(config)
+        self._needs_time = rules.slow_start is not None
+        self.balancer = Balancer(rules, rng, self._panicked)
+        self.subsets = self._make_subsets()
         self.pools: dict[str, Pool] = {}
+        self.high_pools: dict[str, Pool] = {}
+        """Of requests whose route has priority HIGH: they never wait behind the others."""
         self.passthrough: OrderedDict[str, Host] = OrderedDict()
-        self.outlier = self._outlier()
+        self.closed = False
+        self._sweep_timer = dispatcher.timer(self._sweep)
+        self.outlier: OutlierDetector | None = None
+        if config.outlier_detection is not None:
+            detection = outlier_rules(config.outlier_detection)
+            self.outlier = OutlierDetector(detection, self.hosts, rng, self.stats.outlier)
+            self._sweep_timer.start(detection.interval_s)
         self.metadata: Mapping[str, Any] = (config.metadata or _NO_METADATA).filter_metadata
         services: Any = self.metadata.get("istio", {}).get("services") or ({},)
         self.service: str = services[0].get("host", "")
@@ -108,76 +85,86 @@ class Cluster:
         if config.type == "STATIC" and config.load_assignment is not None:
             self.update(config.load_assignment)
 
-    def _outlier(self) -> OutlierDetector | None:
-        rules = self.config.outlier_detection
+    def _make_subsets(self) -> Subsets | None:
+        config = self.config.lb_subset_config
+        rules = subset_rules(config) if config is not None else None
         if rules is None:
             return None
-        return OutlierDetector(
-            OutlierRules(
-                consecutive_5xx=rules.consecutive_5xx if rules.enforcing_consecutive_5xx else 0,
-                consecutive_gateway_failure=(
-                    rules.consecutive_gateway_failure if rules.enforcing_consecutive_gateway_failure else 0
-                ),
-                interval_s=rules.interval,
-                base_ejection_s=rules.base_ejection_time,
-                max_ejection_s=rules.max_ejection_time,
-                max_ejection_percent=rules.max_ejection_percent,
-            ),
-            self.hosts,
+        return Subsets(
+            rules, self.balancer.rules, self._rng, count=self.stats.count, on_panic=self._panicked
         )
+
+    def _panicked(self) -> None:
+        self.stats.count("lb_healthy_panic")
 
     # Hosts
 
     def update(self, assignment: ClusterLoadAssignment) -> None:
         """New endpoints; those that stay keep their state and their connections."""
-        hosts = []
-        for locality in assignment.endpoints:
-            for one in locality.lb_endpoints:
-                destination = self._destination(one)
-                hosts.append(
-                    Host(
-                        f"{destination.shown}|{destination.plan.target}",
-                        destination,
-                        weight=one.load_balancing_weight,
-                        priority=locality.priority,
-                        healthy=one.health_status in _USABLE,
-                    )
-                )
-        unique = {host.key: host for host in hosts}
-        self._replace(list(unique.values()))
+        self._weights = weights_of(assignment)
+        self._replace(self._endpoints.hosts(assignment))
         self.warm = True
 
     def _replace(self, hosts: list[Host]) -> None:
         for host in hosts:
-            pool = self.pools.get(host.key)
-            if pool is not None and pool.plan != host.endpoint.plan:
-                self.pools.pop(host.key).close()
-        for left in self.hosts.update(hosts):
-            if (gone := self.pools.pop(left.key, None)) is not None:
-                gone.close()
-        self.stats.membership_total.value = len(self.hosts.all)
-        self.stats.membership_healthy.value = sum(1 for host in self.hosts.all if host.usable)
+            for pools in (self.pools, self.high_pools):
+                pool = pools.get(host.key)
+                if pool is not None and pool.plan != host.endpoint.plan:
+                    pools.pop(host.key).close()
+        came, left = self.hosts.update(hosts)
+        for host in left:
+            for pools in (self.pools, self.high_pools):
+                if (gone := pools.pop(host.key, None)) is not None:
+                    gone.close()
+        now = self._dispatcher.time()
+        if self._needs_time:
+            for host in came:
+                host.healthy_since_s = now if host.usable else None
+        if self.outlier is not None:
+            self.outlier.left(left)
+        self.stats.count("membership_change")
+        self.balancer.update(self.hosts.all, self._weights, now)
+        if self.subsets is not None:
+            self.subsets.update(self.hosts.all, self._weights, now)
+        self._count_hosts()
 
-    def _destination(self, one: LbEndpoint) -> Destination:
-        plan = self._transports.plan(one.endpoint.address, one.metadata)
-        stands_for = original_destination(one.metadata) or endpoint(one.endpoint.address)
-        return Destination(
-            plan,
-            str(stands_for),
-            hostname=one.endpoint.hostname,
-            tls=plan.tls is not None,
-            in_mesh=one.metadata is not None and one.metadata.of(MATCH_METADATA).get("tlsMode") == "istio",
-            peer=_peer(one.metadata),
-            config=one,
-        )
+    def health_changed(self) -> None:
+        """Of any host: who may be picked is worked out anew."""
+        now = self._dispatcher.time()
+        self.balancer.refresh(now)
+        if self.subsets is not None:
+            self.subsets.refresh(now)
+        self._count_hosts()
 
-    def pick(self, destination: Endpoint | None, excluded: Collection[Host] = ()) -> Host | None:
-        """The host for one attempt. `destination` = where the client wanted to go, for ORIGINAL_DST clusters."""
+    def _count_hosts(self) -> None:
+        self.stats.count_hosts(self.hosts.all)
+        if self.subsets is not None:
+            self.stats.level("lb_subsets_active", self.subsets.active)
+        if self.outlier is not None:
+            self.stats.level("outlier_detection.ejections_active", self.outlier.ejected)
+
+    @property
+    def consistent(self) -> bool:
+        """A pick wants the request's hash."""
+        return self.balancer.rules.consistent
+
+    def pick(
+        self,
+        destination: Endpoint | None,
+        tried: Collection[Host] = (),
+        *,
+        attempts: int = 1,
+        key: int | None = None,
+        wanted: Criteria = (),
+    ) -> Host | None:
+        """The host for one attempt. `destination` = where the client wanted to go, for ORIGINAL_DST clusters; `tried`
+        = hosts that `attempts` picks try to avoid; `key` = the request's hash; `wanted` = metadata of the subset."""
         if self.config.type == "ORIGINAL_DST":
             return None if destination is None else self._passthrough(destination)
-        if self.outlier is not None and self.outlier.sweep(self._dispatcher.time()):
-            self.stats.membership_healthy.value = sum(1 for host in self.hosts.all if host.usable)
-        return self.picker.pick(self.hosts.candidates, self._rng, excluded)
+        now = self._dispatcher.time() if self._needs_time else 0.0
+        if self.subsets is not None:
+            return self.subsets.pick(wanted, now, key, tried, attempts)
+        return self.balancer.pick(now, key, tried, attempts)
 
     def _passthrough(self, destination: Endpoint) -> Host | None:
         rules = self.config.original_dst_lb_config
@@ -198,67 +185,78 @@ class Cluster:
             self.passthrough.move_to_end(key)
         return host
 
-    def pool(self, host: Host) -> Pool:
-        pool = self.pools.get(host.key)
+    def pool(self, host: Host, *, high: bool = False) -> Pool:
+        """`high`: for a route of priority HIGH."""
+        pools = self.high_pools if high else self.pools
+        pool = pools.get(host.key)
         if pool is None:
             common = self.config.http_options.common_http_protocol_options
-            pool = self.pools[host.key] = Pool(
+            pool = pools[host.key] = Pool(
                 self._dispatcher,
                 host.endpoint.plan,
-                limits=self.limits,
+                limits=self.high_limits if high else self.limits,
                 stats=self.stats,
                 idle_s=3600.0 if common.idle_timeout is None else common.idle_timeout,
                 requests_max=self.config.max_requests_per_connection or common.max_requests_per_connection,
             )
         return pool
 
-    def observe(self, host: Host, status: int) -> None:
-        """The outcome of one attempt, for passive health; a failure without a response counts as 503."""
-        if self.outlier is not None and self.outlier.observe(host, status, self._dispatcher.time()):
-            self.stats.membership_healthy.value = sum(1 for one in self.hosts.all if one.usable)
+    # Passive health
+
+    def responded(self, host: Host, status: int) -> None:
+        if self.outlier is not None and self.outlier.responded(host, status, self._dispatcher.time()):
+            self.health_changed()
+
+    def failed(self, host: Host, *, timeout: bool = False) -> None:
+        """An attempt without a response."""
+        if self.outlier is not None and self.outlier.failed(host, self._dispatcher.time(), timeout=timeout):
+            self.health_changed()
+
+    def _sweep(self) -> None:
+        outlier = self.outlier
+        assert outlier is not None
+        if outlier.sweep(self._dispatcher.time()):
+            self.health_changed()
+        self._sweep_timer.start(outlier.rules.interval_s)
 
     # Life
 
     def adopt(self, old: Cluster) -> None:
-        """Take over the hosts' state and, where the way to a host is the same, its connections."""
-        if old.config.lb_policy == self.config.lb_policy:
-            self.picker = old.picker
+        """Take over the hosts' state, and the hosts themselves where they come from the same place."""
         if (
             not self.warm
             and old.warm
             and old.config.type == self.config.type
             and old.config.eds_name == self.config.eds_name
         ):
-            self._replace([self._again(host) for host in old.hosts.all if host.endpoint.config is not None])
+            self._weights = old._weights
+            self._replace([self._endpoints.again(host) for host in old.hosts.all if host.endpoint.config is not None])
             self.warm = True
         own = {host.key: host for host in self.hosts.all}
         for host in old.hosts.all:
             if (mine := own.get(host.key)) is not None:
-                mine.ejected_until_s = host.ejected_until_s
-        self.hosts.refresh()
+                mine.take_state(host)
+                if self.outlier is None:
+                    mine.ejected_until_s = 0.0
+                elif mine.ejected_until_s:
+                    self.outlier.ejected += 1
+        self.health_changed()
 
-    def _again(self, host: Host) -> Host:
-        destination = self._destination(host.endpoint.config)
-        return Host(host.key, destination, weight=host.weight, priority=host.priority, healthy=host.healthy)
+    def _all_pools(self) -> list[Pool]:
+        return [*self.pools.values(), *self.high_pools.values()]
 
     def close(self) -> None:
-        for pool in self.pools.values():
+        self.closed = True
+        self._sweep_timer.stop()
+        for pool in self._all_pools():
             pool.close()
         self.pools.clear()
+        self.high_pools.clear()
 
     def abort(self) -> None:
-        for pool in self.pools.values():
+        self.closed = True
+        self._sweep_timer.stop()
+        for pool in self._all_pools():
             pool.abort()
         self.pools.clear()
-
-
-def _peer(metadata: Metadata | None) -> Peer | None:
-    """Istio's endpoint metadata: `workload;namespace;canonical name;canonical revision;cluster`."""
-    if metadata is None:
-        return None
-    text = metadata.of("istio").get("workload")
-    if not isinstance(text, str):
-        return None
-    parts = [*text.split(";"), "", "", "", "", ""][:5]
-    workload, namespace, name, revision, cluster = (part or "unknown" for part in parts)
-    return Peer(workload, namespace, name, revision if parts[3] else "latest", cluster, name, revision)
+        self.high_pools.clear()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from sidecar.telemetry.stats import Counter, Stats
+from collections.abc import Iterable
+
+from sidecar.balancing.hosts import Health, Host
+from sidecar.balancing.limits import Limits
+from sidecar.telemetry.stats import Counter, Gauge, Stats
+
+ON_DEMAND = (
+    "lb_healthy_panic", "lb_subsets_created", "lb_subsets_removed", "lb_subsets_selected", "lb_subsets_fallback",
+    "lb_subsets_fallback_panic", "membership_change",
+)  # fmt: skip
 
 
 class ClusterStats:
     __slots__ = (
         "_by_code",
+        "_named",
         "_prefix",
         "_stats",
         "classes",
@@ -63,6 +73,58 @@ class ClusterStats:
             stats.counter(f"{prefix}upstream_rq_{digit}xx") for digit in range(1, 6)
         )
         self._by_code: dict[int, Counter] = {}
+        self._named: dict[str, Counter | Gauge] = {}
+        for name in ON_DEMAND:
+            self.count(name, 0)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """A counter that is not of every request, by its name below the cluster's."""
+        counter = self._named.get(name)
+        if counter is None:
+            counter = self._named[name] = self._stats.counter(self._prefix + name)
+        counter.value += by
+
+    def level(self, name: str, value: int) -> None:
+        gauge = self._named.get(name)
+        if gauge is None:
+            gauge = self._named[name] = self._stats.gauge(self._prefix + name)
+        gauge.value = value
+
+    def outlier(self, name: str) -> None:
+        """Of outlier detection. Two older names go on beside the newer ones, as in Envoy."""
+        self.count(f"outlier_detection.{name}")
+        if name == "ejections_enforced_total":
+            self.count("outlier_detection.ejections_total")
+        elif name == "ejections_detected_consecutive_5xx":
+            self.count("outlier_detection.ejections_consecutive_5xx")
+
+    def count_hosts(self, hosts: Iterable[Host]) -> None:
+        by_health = {health: 0 for health in Health}
+        total = excluded = heaviest = 0
+        for host in hosts:
+            total += 1
+            by_health[host.health] += 1
+            excluded += host.excluded
+            heaviest = max(heaviest, host.weight)
+        self.membership_total.value = total
+        self.membership_healthy.value = by_health[Health.HEALTHY]
+        self.level("membership_degraded", by_health[Health.DEGRADED])
+        self.level("membership_excluded", excluded)
+        self.level("max_host_weight", heaviest)
+
+    def count_limits(self, priority: str, limits: Limits) -> None:
+        """What the circuit breakers of one priority let through still."""
+        lead = f"circuit_breakers.{priority}."
+        self.level(lead + "cx_pool_open", 0)
+        for short, name, breaker in (
+            ("cx", "cx", limits.connections),
+            ("rq_pending", "pending", limits.pending),
+            ("rq", "rq", limits.requests),
+            ("rq_retry", "retries", limits.retries),
+        ):
+            self.level(f"{lead}{short}_open", int(breaker.open))
+            if limits.track_remaining:
+                self.level(f"{lead}remaining_{name}", breaker.remaining)
 
     def answered(self, status: int) -> None:
         """A request ended with this status, the cluster's or a local reply's on its behalf."""

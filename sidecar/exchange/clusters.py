@@ -43,6 +43,12 @@ class Clusters:
         self.warmed: Callable[[Cluster], None] = lambda _: None
         """Called when a cluster came into force, for who resolves names or waits for all."""
         self.get = self.active.get
+        stats.collect(self._count_limits)
+
+    def _count_limits(self) -> None:
+        for cluster in self.active.values():
+            cluster.stats.count_limits("default", cluster.limits)
+            cluster.stats.count_limits("high", cluster.high_limits)
 
     def shim(self, path: str) -> Shim:
         found = self._shims.get(path)
