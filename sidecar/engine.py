@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from sidecar.balancing.hosts import NOWHERE, Health, Host, Place
+from sidecar.balancing.limits import Limits
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.endpoint import ClusterLoadAssignment
 from sidecar.config.listener import Listener as ListenerConfig
@@ -60,6 +62,8 @@ class HostStatus:
     """`healthy`, or Envoy's flags joined by `/`."""
     hostname: str = ""
     counters: dict[str, int] = field(default_factory=dict)
+    place: Place = NOWHERE
+    success_rate: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,30 @@ class ClusterStatus:
     hosts: tuple[HostStatus, ...]
     limits: dict[str, int]
     added_via_api: bool = True
+    high_limits: dict[str, int] = field(default_factory=dict)
+
+
+FLAGS: tuple[tuple[str, Callable[[Host], bool]], ...] = (
+    ("/failed_active_hc", lambda host: host.failed_active),
+    ("/failed_outlier_check", lambda host: bool(host.ejected_until_s)),
+    ("/failed_eds_health", lambda host: host.given is Health.UNHEALTHY),
+    ("/degraded_active_hc", lambda host: host.said_degraded),
+    ("/degraded_eds_health", lambda host: host.given is Health.DEGRADED),
+)
+"""In Envoy's order."""
+
+
+def health_flags(host: Host) -> list[str]:
+    return [flag for flag, holds in FLAGS if holds(host)]
+
+
+def _maxima(limits: Limits) -> dict[str, int]:
+    return {
+        "max_connections": limits.connections.maximum,
+        "max_pending_requests": limits.pending.maximum,
+        "max_requests": limits.requests.maximum,
+        "max_retries": limits.retries.maximum,
+    }
 
 
 class ListenerStatus(NamedTuple):
@@ -228,8 +256,7 @@ class Engine:
     def _status(self, cluster: Cluster) -> ClusterStatus:
         hosts = []
         for host in (*cluster.hosts.all, *cluster.passthrough.values()):
-            flags = [] if host.healthy else ["/failed_eds_health"]
-            flags += ["/failed_outlier_check"] if host.ejected_until_s else []
+            flags = health_flags(host)
             pool = cluster.pools.get(host.key)
             counters = {"rq_active": host.active}
             if pool is not None:
@@ -242,19 +269,16 @@ class Engine:
                     "".join(flags) or "healthy",
                     host.endpoint.hostname,
                     counters,
+                    host.place,
+                    host.success_rate,
                 )
             )
-        limits = cluster.limits
         return ClusterStatus(
             cluster.name,
             tuple(hosts),
-            {
-                "max_connections": limits.connections.maximum,
-                "max_pending_requests": limits.pending.maximum,
-                "max_requests": limits.requests.maximum,
-                "max_retries": limits.retries.maximum,
-            },
+            _maxima(cluster.limits),
             cluster.name not in self._static,
+            _maxima(cluster.high_limits),
         )
 
     def __repr__(self) -> str:

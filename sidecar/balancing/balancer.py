@@ -155,7 +155,11 @@ class Balancer:
         if self.loads.panic[priority]:
             inner = NoHost() if self.rules.fail_on_panic else self._policy(priority, level, level, now, panic=True)
             return _Panicking(inner, self.on_panic)
-        return self._policy(priority, level, [host for host in level if host.health is health], now)
+        able = [host for host in level if host.health is health]
+        if self.rules.consistent and health is Health.DEGRADED:
+            # Envoy's tables hold healthy hosts only, whatever part of the keys the degraded ones are due.
+            able = [host for host in level if host.health is Health.HEALTHY] or able
+        return self._policy(priority, level, able, now)
 
     def _policy(
         self, priority: int, level: list[Host], hosts: list[Host], now: float, *, panic: bool = False
@@ -166,7 +170,9 @@ class Balancer:
         if rules.consistent:
             return self._table([(inner, weight) for inner, weight in groups] or [(hosts, 1.0)])
         if groups and not panic:
-            return _Localities([_Locality(self._plain(tuple(inner), now), weight) for inner, weight in groups], self._rng)
+            return _Localities(
+                [_Locality(self._plain(tuple(inner), now), weight) for inner, weight in groups], self._rng
+            )
         return self._plain(tuple(hosts), now)
 
     def _plain(self, hosts: tuple[Host, ...], now: float) -> Picker:

@@ -89,7 +89,12 @@ class Host:
 
     def take_configuration(self, other: Host) -> None:
         """What an update may change; the state stays."""
-        self.endpoint, self.weight, self.priority, self.place = other.endpoint, other.weight, other.priority, other.place
+        self.endpoint, self.weight, self.priority, self.place = (
+            other.endpoint,
+            other.weight,
+            other.priority,
+            other.place,
+        )
         self.given, self.metadata, self.hash_key = other.given, other.metadata, other.hash_key
 
     def take_state(self, other: Host) -> None:

@@ -21,6 +21,9 @@ CONNECT_FAILED_STATUS = 503
 TIMEOUT_STATUS = 504
 """What a failure without a response counts as, unless local errors are kept apart."""
 
+_OLDER = frozenset({"consecutive_5xx", "success_rate"})
+"""Detectors that Envoy also counts by two older names, enforced or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutlierRules:
@@ -145,9 +148,14 @@ class OutlierDetector:
         if host.ejected_until_s:
             return False
         self._count(f"ejections_detected_{kind}")
+        old = kind in _OLDER
+        if old:
+            self._count(f"ejections_{kind}")
         if not self._may_eject():
             self._count("ejections_overflow")
             return False
+        if old:
+            self._count("ejections_total")
         enforcing = self._enforcing.get(kind, 100)
         if enforcing < 100 and self._rng.random() * 100 >= enforcing:
             return False

@@ -134,12 +134,15 @@ class Subsets:
             )
             if part:
                 scaled[priority, place] = round(weight * part / total) if rules.scale_locality_weights else weight
-        return Weights(
-            scaled, overprovisioning=weights.overprovisioning, weighted_health=weights.weighted_health
-        )
+        return Weights(scaled, overprovisioning=weights.overprovisioning, weighted_health=weights.weighted_health)
 
     def pick(
-        self, wanted: Criteria, now: float = 0.0, key: int | None = None, tried: Collection[Host] = (), attempts: int = 1
+        self,
+        wanted: Criteria,
+        now: float = 0.0,
+        key: int | None = None,
+        tried: Collection[Host] = (),
+        attempts: int = 1,
     ) -> Host | None:
         """`wanted`: what the route asks for; () = nothing."""
         if wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from sidecar.config.core import Address, Locality, Metadata
-from sidecar.config.message import Message, Range, UInt32
+from sidecar.config.message import Message, Range
 
 HealthStatus = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"]
 PRIORITY_MAX = 128

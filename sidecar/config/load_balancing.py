@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from sidecar.config.core import Empty, Percent, RuntimeDouble
-from sidecar.config.message import Double, Duration, Message, Range, Struct, UInt32
+from sidecar.config.message import Duration, Message, Range, Struct, UInt32
 
 RING_SIZE_MAX = 8 * 1024 * 1024
 TABLE_SIZE_MAX = 655_373
@@ -110,6 +110,8 @@ Fallback = Literal["NO_FALLBACK", "ANY_ENDPOINT", "DEFAULT_SUBSET"]
 
 
 class LbSubsetSelector(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("single_host_per_subset",)
+
     keys: tuple[str, ...] = ()
     single_host_per_subset: bool = False
     fallback_policy: Literal["NOT_DEFINED", "NO_FALLBACK", "ANY_ENDPOINT", "DEFAULT_SUBSET", "KEYS_SUBSET"] = (
@@ -139,9 +141,3 @@ class LbSubsetConfig(Message, frozen=True, kw_only=True):
     panic_mode_any: bool = False
     list_as_any: bool = False
     metadata_fallback_policy: Literal["METADATA_NO_FALLBACK", "FALLBACK_LIST"] = "METADATA_NO_FALLBACK"
-
-    def problem(self) -> tuple[str, str] | None:
-        for index, one in enumerate(self.subset_selectors):
-            if one.single_host_per_subset and len(one.keys) != 1:
-                return f"subset_selectors[{index}].keys", "must be one key for single_host_per_subset"
-        return None

@@ -43,8 +43,6 @@ class ClusterWeight(Message, frozen=True, kw_only=True):
     host_rewrite_literal: str = ""
 
     def problem(self) -> tuple[str, str] | None:
-        if self.metadata_match is not None:
-            return "metadata_match", "unsupported: use a cluster per subset"
         if self.cluster_header:
             return "cluster_header", "unsupported in weighted_clusters"
         return None
@@ -138,10 +136,17 @@ class HashHeader(Message, frozen=True, kw_only=True):
     header_name: str
 
 
+class HashCookieAttribute(Message, frozen=True, kw_only=True):
+    name: str
+    value: str = ""
+
+
 class HashCookie(Message, frozen=True, kw_only=True):
     name: str
     ttl: Duration | None = None
+    """Given: a client without the cookie gets one; 0 = for its session."""
     path: str = ""
+    attributes: tuple[HashCookieAttribute, ...] = ()
 
 
 class HashConnectionProperties(Message, frozen=True, kw_only=True):
@@ -206,7 +211,9 @@ class RouteAction(Message, frozen=True, kw_only=True):
     max_grpc_timeout: Duration | None = None
     grpc_timeout_offset: Duration | None = None
     upgrade_configs: tuple[UpgradeConfig, ...] = ()
-    priority: Literal["DEFAULT"] = "DEFAULT"
+    priority: Literal["DEFAULT", "HIGH"] = "DEFAULT"
+    metadata_match: Metadata | None = None
+    """Of `envoy.lb`: the subset of the cluster's endpoints."""
     cors: CorsPolicy | None = None
     """Deprecated place of the policy; typed_per_filter_config wins."""
 

@@ -28,7 +28,7 @@ def clusters_text(statuses: Iterable[Any]) -> str:
     for status in statuses:
         name = status.name
         lines.append(f"{name}::observability_name::{name}")
-        for priority, limits in (("default", _limits(status)), ("high", DEFAULT_LIMITS)):
+        for priority, limits in (("default", _limits(status)), ("high", _high_limits(status))):
             lines += [f"{name}::{priority}_priority::{key}::{limits[key]}" for key in LIMITS]
         lines.append(f"{name}::added_via_api::{'true' if status.added_via_api else 'false'}")
         for host in status.hosts:
@@ -38,12 +38,10 @@ def clusters_text(statuses: Iterable[Any]) -> str:
                 f"{lead}hostname::{host.hostname}",
                 f"{lead}health_flags::{host.health_flags or 'healthy'}",
                 f"{lead}weight::{host.weight}",
-                f"{lead}region::",
-                f"{lead}zone::",
-                f"{lead}sub_zone::",
+                *(f"{lead}{part}::{value}" for part, value in _place(host).items()),
                 f"{lead}canary::false",
                 f"{lead}priority::{host.priority}",
-                f"{lead}success_rate::-1",
+                f"{lead}success_rate::{getattr(host, 'success_rate', -1.0):g}",
                 f"{lead}local_origin_success_rate::-1",
             ]
     return "".join(f"{line}\n" for line in lines)
@@ -60,7 +58,7 @@ def _cluster(status: Any) -> dict[str, Any]:
         cluster["added_via_api"] = True
     cluster["host_statuses"] = [_host(host) for host in status.hosts]
     cluster["circuit_breakers"] = {
-        "thresholds": [dict(_limits(status)), {"priority": "HIGH", **DEFAULT_LIMITS}],
+        "thresholds": [dict(_limits(status)), {"priority": "HIGH", **_high_limits(status)}],
     }
     cluster["observability_name"] = status.name
     return cluster
@@ -75,7 +73,7 @@ def _host(host: Any) -> dict[str, Any]:
         ],
         "health_status": _health(host),
         "weight": host.weight,
-        "locality": {},
+        "locality": {part: value for part, value in _place(host).items() if value},
         **({"hostname": host.hostname} if host.hostname else {}),
         **({"priority": host.priority} if host.priority else {}),
     }
@@ -102,3 +100,11 @@ def _address(shown: str) -> dict[str, Any]:
 
 def _limits(status: Any) -> Mapping[str, int]:
     return {key: status.limits.get(key, DEFAULT_LIMITS[key]) for key in LIMITS}
+
+
+def _high_limits(status: Any) -> Mapping[str, int]:
+    return {key: getattr(status, "high_limits", {}).get(key, DEFAULT_LIMITS[key]) for key in LIMITS}
+
+
+def _place(host: Any) -> dict[str, str]:
+    return dict(zip(("region", "zone", "sub_zone"), getattr(host, "place", ("", "", "")), strict=True))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 
 from sidecar.balancing.hosts import Host
+from sidecar.balancing.limits import Limits
 from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
 from sidecar.exchange import local_reply
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.endpoints import Destination
 from sidecar.exchange.http1_client import Http1Client, Reset
 from sidecar.exchange.local_reply import Reply
-from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
 from sidecar.protocol.http1_response import ResponseMessage
@@ -45,6 +45,10 @@ class Attempts:
     used_host: Destination | None = None
     used_upstream: Http1Client | None = None
     """The endpoint of the latest attempt, and the connection to it, for the record."""
+    limits: Limits
+    """Of the cluster, for our priority; set with the first attempt."""
+    high = False
+    """The route's priority is HIGH."""
     pool_waiting = False
     attempts = 0
     retry: RetryRules = NO_RETRIES
@@ -87,8 +91,8 @@ class Attempts:
     def _wire_head(self, host: Host, *, chunked: bool) -> bytes:
         return request_head(self.head, chunked=chunked, upgrade=self.upgrade)
 
-    def _destination(self) -> Endpoint | None:
-        return None
+    def _pick(self, cluster: Cluster) -> Host | None:
+        raise NotImplementedError
 
     # One attempt
 
@@ -97,13 +101,14 @@ class Attempts:
         assert cluster is not None
         stats = cluster.stats
         self.attempts += 1
-        host = cluster.pick(self._destination(), self._tried if self.retry.avoid_previous_hosts else ())
+        host = self._pick(cluster)
         if host is None:
             stats.none_healthy.value += 1
             self._reply(local_reply.NO_HOST)
             return
         self.host = host
-        requests = cluster.limits.requests
+        limits = self.limits = cluster.high_limits if self.high else cluster.limits
+        requests = limits.requests
         if requests.count < requests.maximum:
             requests.count += 1
         else:
@@ -119,7 +124,7 @@ class Attempts:
         if self.request_done and self.retry.per_try_timeout_s:
             self.try_deadline_s = self.dispatcher.time() + self.retry.per_try_timeout_s
             self._arm()
-        pool = cluster.pools.get(host.key) or cluster.pool(host)
+        pool = (None if self.high else cluster.pools.get(host.key)) or cluster.pool(host, high=self.high)
         pool.rq_total += 1
         taken = pool.free.pop() if pool.free else pool.take(self)
         if taken is None:
@@ -135,6 +140,8 @@ class Attempts:
         self.upstream = upstream
         assert self.host is not None
         self.used_upstream = upstream
+        if self.cluster is not None and self.cluster.outlier is not None:
+            self.cluster.outlier.connected(self.host)
         done, upgrade = self.request_done, self.upgrade
         chunked = not upgrade and self._body_is_chunked
         self.sent_s = self.dispatcher.time()
@@ -190,12 +197,12 @@ class Attempts:
             return
         if self._retry_counted:
             self._retry_counted = False
-            cluster.limits.retries.give()
+            self.limits.retries.give()
         if host is None:
             return
         self.host = None
         host.active -= 1
-        cluster.limits.requests.count -= 1
+        self.limits.requests.count -= 1
         cluster.stats.rq_active.value -= 1
 
     def _abandon(self) -> None:
@@ -203,7 +210,7 @@ class Attempts:
         upstream, self.upstream = self.upstream, None
         if self.pool_waiting and self.host is not None and self.cluster is not None:
             self.pool_waiting = False
-            self.cluster.pool(self.host).forget(self)
+            self.cluster.pool(self.host, high=self.high).forget(self)
         if upstream is not None and upstream.consumer is self:
             upstream.abandon()
             if self.cluster is not None:
@@ -227,7 +234,7 @@ class Attempts:
         assert cluster is not None
         status = message.head.status
         if cluster.outlier is not None:
-            cluster.observe(host, status)
+            cluster.responded(host, status)
         headers = message.head.headers
         if self._may_retry and (status >= 400 or b"grpc-status" in headers or status in self.retry.status_codes):
             code = headers.get(b"grpc-status")
@@ -265,7 +272,7 @@ class Attempts:
             self.attempts -= 1
             self._attempt()
             return
-        cluster.observe(host, 503)
+        cluster.failed(host)
         outcome = _OUTCOMES.get(reset)
         if outcome is not None and self._may_retry and self.retry.retriable(outcome) and self._try_again():
             return
@@ -292,7 +299,7 @@ class Attempts:
         assert cluster is not None
         assert self.host is not None
         cluster.stats.rq_per_try_timeout.value += 1
-        cluster.observe(self.host, 504)
+        cluster.failed(self.host, timeout=True)
         if self._may_retry and self.retry.retriable(Outcome.PER_TRY_TIMEOUT) and self._try_again():
             return
         self._abandon()
@@ -307,8 +314,7 @@ class Attempts:
         retries_done = self.attempts - 1
         if self.responded or not self._may_retry or retries_done >= self.retry.retries:
             return False
-        again_counted = cluster.limits.retries.take()
-        if not again_counted:
+        if not self.limits.retries.take():
             cluster.stats.rq_retry_overflow.value += 1
             return False
         if self.host is not None:

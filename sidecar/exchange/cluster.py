@@ -30,14 +30,16 @@ from sidecar.telemetry.stats import Stats
 
 PASSTHROUGH_HOSTS_MAX = 1024
 """Destinations an ORIGINAL_DST cluster remembers; the least recently used are let go."""
+CONNECTED_STATUS = 200
+"""What an opaque connection counts as for outlier detection."""
 _NO_METADATA = Metadata()
 
 
 class Cluster:
     __slots__ = (
         "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
-        "balancer", "closed", "config", "high_limits", "high_pools", "hosts", "limits", "metadata", "name", "outlier",
-        "passthrough", "pools", "service", "stats", "subsets", "warm",
+        "balancer", "closed", "config", "consistent", "destination_header", "high_limits", "high_pools", "hosts",
+        "limits", "metadata", "name", "outlier", "passthrough", "pools", "service", "stats", "subsets", "warm",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +66,10 @@ class Cluster:
         self._weights = Weights()
         rules = lb_rules(config)
         self._needs_time = rules.slow_start is not None
+        self.consistent = rules.consistent
+        """A pick wants the request's hash."""
+        original = config.original_dst_lb_config
+        self.destination_header = original.header if original is not None else b""
         self.balancer = Balancer(rules, rng, self._panicked)
         self.subsets = self._make_subsets()
         self.pools: dict[str, Pool] = {}
@@ -90,9 +96,7 @@ class Cluster:
         rules = subset_rules(config) if config is not None else None
         if rules is None:
             return None
-        return Subsets(
-            rules, self.balancer.rules, self._rng, count=self.stats.count, on_panic=self._panicked
-        )
+        return Subsets(rules, self.balancer.rules, self._rng, count=self.stats.count, on_panic=self._panicked)
 
     def _panicked(self) -> None:
         self.stats.count("lb_healthy_panic")
@@ -122,7 +126,7 @@ class Cluster:
                 host.healthy_since_s = now if host.usable else None
         if self.outlier is not None:
             self.outlier.left(left)
-        self.stats.count("membership_change")
+        self.stats.count("membership_change", len({host.priority for host in (*came, *left)}))
         self.balancer.update(self.hosts.all, self._weights, now)
         if self.subsets is not None:
             self.subsets.update(self.hosts.all, self._weights, now)
@@ -137,16 +141,11 @@ class Cluster:
         self._count_hosts()
 
     def _count_hosts(self) -> None:
-        self.stats.count_hosts(self.hosts.all)
+        self.stats.count_hosts(self.hosts.all, weights=self.config.type in {"EDS", "STRICT_DNS"})
         if self.subsets is not None:
             self.stats.level("lb_subsets_active", self.subsets.active)
         if self.outlier is not None:
             self.stats.level("outlier_detection.ejections_active", self.outlier.ejected)
-
-    @property
-    def consistent(self) -> bool:
-        """A pick wants the request's hash."""
-        return self.balancer.rules.consistent
 
     def pick(
         self,
@@ -211,6 +210,13 @@ class Cluster:
         """An attempt without a response."""
         if self.outlier is not None and self.outlier.failed(host, self._dispatcher.time(), timeout=timeout):
             self.health_changed()
+
+    def connected(self, host: Host) -> None:
+        """An opaque connection is there, which is all the success it will show."""
+        if self.outlier is not None:
+            self.outlier.connected(host)
+            if not self.outlier.rules.split:
+                self.responded(host, CONNECTED_STATUS)
 
     def _sweep(self) -> None:
         outlier = self.outlier

@@ -74,8 +74,8 @@ class ClusterStats:
         )
         self._by_code: dict[int, Counter] = {}
         self._named: dict[str, Counter | Gauge] = {}
-        for name in ON_DEMAND:
-            self.count(name, 0)
+        for counted in ON_DEMAND:
+            self.count(counted, 0)
 
     def count(self, name: str, by: int = 1) -> None:
         """A counter that is not of every request, by its name below the cluster's."""
@@ -91,15 +91,11 @@ class ClusterStats:
         gauge.value = value
 
     def outlier(self, name: str) -> None:
-        """Of outlier detection. Two older names go on beside the newer ones, as in Envoy."""
         self.count(f"outlier_detection.{name}")
-        if name == "ejections_enforced_total":
-            self.count("outlier_detection.ejections_total")
-        elif name == "ejections_detected_consecutive_5xx":
-            self.count("outlier_detection.ejections_consecutive_5xx")
 
-    def count_hosts(self, hosts: Iterable[Host]) -> None:
-        by_health = {health: 0 for health in Health}
+    def count_hosts(self, hosts: Iterable[Host], *, weights: bool) -> None:
+        """`weights`: the heaviest is told too, which Envoy does where hosts come and go."""
+        by_health = dict.fromkeys(Health, 0)
         total = excluded = heaviest = 0
         for host in hosts:
             total += 1
@@ -110,7 +106,7 @@ class ClusterStats:
         self.membership_healthy.value = by_health[Health.HEALTHY]
         self.level("membership_degraded", by_health[Health.DEGRADED])
         self.level("membership_excluded", excluded)
-        self.level("max_host_weight", heaviest)
+        self.level("max_host_weight", heaviest if weights else 0)
 
     def count_limits(self, priority: str, limits: Limits) -> None:
         """What the circuit breakers of one priority let through still."""

@@ -41,9 +41,7 @@ def lb_rules(config: Cluster) -> LbRules:
 def slow_start(config: SlowStartConfig | None) -> SlowStart | None:
     if config is None or not config.slow_start_window:
         return None
-    return SlowStart(
-        config.slow_start_window, config.aggression.default_value, config.min_weight_percent.value / 100
-    )
+    return SlowStart(config.slow_start_window, config.aggression.default_value, config.min_weight_percent.value / 100)
 
 
 def subset_rules(config: LbSubsetConfig) -> SubsetRules | None:

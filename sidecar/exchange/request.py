@@ -10,19 +10,23 @@ import random
 
 from sidecar.balancing.hosts import Host
 from sidecar.exchange import local_reply, mirror
+from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.forwarding import new_request_id
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
+from sidecar.exchange.targets import parse_endpoint
 from sidecar.exchange.tracing import Context, fresh_lines
 from sidecar.exchange.tracing import write as write_context
 from sidecar.net.addresses import Endpoint
+from sidecar.net.resolver import is_address
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Field, Headers, field
 from sidecar.routing.decision import RouteDecision
+from sidecar.routing.hashing import Caller
 
 EXPECTED_REMEMBERED_MAX = 256
 _expected: dict[float, Field] = {}
@@ -40,6 +44,7 @@ def _expected_timeout(timeout_s: float) -> Field:
 
 
 class Exchange(Responding):
+    hash_key: int | None = None
     copies: tuple[mirror.Copy, ...] = ()
     mirrored: tuple[bytes, ...] = ()
     wire = b""
@@ -239,6 +244,7 @@ class Exchange(Responding):
         """How often it may be tried, and how long all of it may take: if the request is complete, from `now` on."""
         budget = decision.budget
         self.retry = budget.retry
+        self.high = decision.route.high
         self._may_retry = budget.retry.retries > 0 and bool(budget.retry.words) and not self.upgrade
         if budget.idle_s is not None:
             self.idle_s = budget.idle_s
@@ -273,7 +279,31 @@ class Exchange(Responding):
             head.authority = host.endpoint.hostname.encode()
         return request_head(head, chunked=chunked, upgrade=self.upgrade)
 
-    def _destination(self) -> Endpoint | None:
+    def _pick(self, cluster: Cluster) -> Host | None:
+        decision, retry = self.decision, self.retry
+        assert decision is not None
+        if cluster.consistent and decision.route.hashing and self.hash_key is None:
+            accepted = self.stream.accepted
+            caller = Caller(accepted.remote.host, accepted.remote_text, accepted.local_text)
+            self.hash_key, self.cookies = decision.route.hashing.key(self.head, caller)
+        tried = self._tried if retry.avoid_previous_hosts else ()
+        return cluster.pick(
+            self._destination(cluster),
+            tried,
+            attempts=retry.host_attempts + 1 if tried else 1,
+            key=self.hash_key,
+            wanted=decision.subset,
+        )
+
+    def _destination(self, cluster: Cluster) -> Endpoint | None:
+        """Where the client wanted to go: a header, if the cluster believes one, else the connection's own."""
+        if cluster.destination_header:
+            value = self.head.headers.get(cluster.destination_header)
+            found = parse_endpoint(value.decode("latin-1")) if value else None
+            if found is not None and is_address(found.host):
+                return found
+            if value:
+                cluster.stats.count("original_dst_host_invalid")
         return self.stream.accepted.original
 
     def _rng(self) -> random.Random:

@@ -42,6 +42,8 @@ class Responding(Attempts):
     upstream_peer: Peer | None = None
     request_id = b""
     _record: ExchangeRecord | None = None
+    cookies: tuple[bytes, ...] = ()
+    """set-cookie values that the choice of the host made."""
     finished = False
     bytes_received = 0
     bytes_sent = 0
@@ -97,6 +99,8 @@ class Responding(Attempts):
         if manager.envoy_headers:
             headers.remove(SERVICE_TIME)
             headers.add(self._service_time(now))
+        for cookie in self.cookies:
+            headers.append(b"set-cookie", cookie)
         self._decorate(head)
         if self.attempts > 1:
             self.cluster.stats.rq_retry_success.value += head.status < 500
@@ -241,7 +245,7 @@ class Responding(Attempts):
             if self.cluster is not None:
                 self.cluster.stats.rq_timeout.value += 1
                 if self.host is not None:
-                    self.cluster.observe(self.host, 504)
+                    self.cluster.failed(self.host, timeout=True)
             self._reply(local_reply.ROUTE_TIMEOUT)
         elif now >= self.try_deadline_s and not self.responded:
             self._per_try_timeout()

@@ -157,7 +157,7 @@ class Tunnel:
         assert host is not None
         if isinstance(outcome, Failed):
             cluster.stats.cx_connect_fail.value += 1
-            cluster.observe(host, 503)
+            cluster.failed(host)
             self._release()
             self.record.upstream_failure = outcome.reason
             if self._attempts < self.manager.config.max_connect_attempts:
@@ -165,6 +165,7 @@ class Tunnel:
             else:
                 self.end("UF", "upstream_connect_failed")
             return
+        cluster.connected(host)
         cluster.stats.cx_active.value += 1
         upstream = self.upstream = Connection(self.manager.dispatcher, outcome.sock, _Upstream(self))
         self._name_upstream(host, upstream)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
+from sidecar.balancing.subsets import Criteria, criteria
 from sidecar.config.http_filters import CorsPolicy, HTTPFault
 from sidecar.config.refusal import Refused
 from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualHost
@@ -18,6 +20,7 @@ from sidecar.protocol.message import GENERATED
 from sidecar.routing.choice import Choice, Draws, FromHeader, Single, Weighted
 from sidecar.routing.conditions import Condition, compile_conditions
 from sidecar.routing.decision import CompiledRoute, Edits, Mirror, RouteDecision
+from sidecar.routing.hashing import Hashing
 from sidecar.routing.header_edits import HeaderEdits, compile_edits
 from sidecar.routing.redirect import DirectResponse, Redirect
 from sidecar.routing.rewrite import host_rewrite, path_rewrite
@@ -131,7 +134,8 @@ class HostCompiler:
         compiled.auto_host_rewrite = action.auto_host_rewrite
         compiled.append_forwarded_host = action.append_x_forwarded_host
         compiled.cluster_not_found_status = CLUSTER_NOT_FOUND[action.cluster_not_found_response_code]
-        compiled.hash_policy = action.hash_policy
+        compiled.hashing = Hashing(action.hash_policy)
+        compiled.high = action.priority == "HIGH"
         compiled.upgrades = {one.upgrade_type.lower(): one.enabled for one in action.upgrade_configs}
         policies = (
             action.request_mirror_policies or host.request_mirror_policies or self._config.request_mirror_policies
@@ -179,6 +183,7 @@ class HostCompiler:
             fault=fault,
             cors=cors,
             weight_host=weight.host_rewrite_literal.encode() if weight is not None else b"",
+            subset=_subset(compiled.config, weight),
         )
 
     def _filters(self, route: Route, weight: ClusterWeight | None) -> tuple[Fault | None, Cors | None]:
@@ -208,6 +213,15 @@ def _mirror(policy: RequestMirrorPolicy, index: int) -> Mirror:
         not policy.disable_shadow_host_suffix_append,
         policy.trace_sampled,
     )
+
+
+def _subset(route: Route, weight: ClusterWeight | None) -> Criteria:
+    """metadata_match of the route; what the weighted cluster says of a key replaces it."""
+    wanted: dict[str, Any] = {}
+    for level in (route.route, weight):
+        if level is not None and level.metadata_match is not None:
+            wanted.update(level.metadata_match.of("envoy.lb"))
+    return criteria(wanted)
 
 
 def _edits(levels: Sequence[LevelEdits], *, outermost_wins: bool) -> Edits:

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from sidecar.balancing.subsets import Criteria
 from sidecar.config.route import Route
-from sidecar.config.route_action import HashPolicy
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
 from sidecar.protocol.message import RequestHead, ResponseHead
+from sidecar.routing.hashing import NO_HASHING
 from sidecar.routing.header_edits import HeaderEdits
 from sidecar.routing.redirect import DirectResponse, Redirect
 from sidecar.routing.rewrite import HostRewrite, PathRewrite, set_host, set_path
@@ -54,7 +55,7 @@ class CompiledRoute:
     __slots__ = (
         "append_forwarded_host", "attempt_count_in_request", "attempt_count_in_response", "auto_host_rewrite",
         "budget", "cluster_not_found_status", "config", "decorator", "direct_response",
-        "hash_policy", "host_rewrite", "metadata", "mirrors", "name", "path_rewrite", "position",
+        "hashing", "high", "host_rewrite", "metadata", "mirrors", "name", "path_rewrite", "position",
         "redirect", "upgrades", "virtual_host",
     )  # fmt: skip
 
@@ -75,7 +76,9 @@ class CompiledRoute:
         self.append_forwarded_host = False
         self.cluster_not_found_status = 503
         self.mirrors: tuple[Mirror, ...] = ()
-        self.hash_policy: tuple[HashPolicy, ...] = ()
+        self.hashing = NO_HASHING
+        self.high = False
+        """Priority HIGH: circuit breakers and connections of its own."""
         self.upgrades: dict[str, bool] = {}
         """Lower-case upgrade type -> allowed; one that is not here is as the connection manager says."""
         self.attempt_count_in_request = False
@@ -90,7 +93,7 @@ class RouteDecision:
 
     __slots__ = (
         "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "plain_answers", "redirect",
-        "route", "weight_host",
+        "route", "subset", "weight_host",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +107,7 @@ class RouteDecision:
         fault: Fault | None = None,
         cors: Cors | None = None,
         weight_host: bytes = b"",
+        subset: Criteria = (),
     ) -> None:
         self.route = route
         self.cluster = cluster
@@ -115,8 +119,10 @@ class RouteDecision:
         self.cors = cors
         self.weight_host = weight_host
         """host_rewrite_literal of the weighted cluster, b"" = none; the route's own wins over it."""
-        self.plain_answers = not edits.response and not route.attempt_count_in_response
+        self.plain_answers = not edits.response and not route.attempt_count_in_response and not route.hashing
         """Whether answers are passed on as they come."""
+        self.subset = subset
+        """Metadata that endpoints must have, where the cluster has subsets."""
         self.redirect = route.redirect
         self.direct_response = route.direct_response
 
@@ -130,6 +136,7 @@ class RouteDecision:
             fault=self.fault,
             cors=self.cors,
             weight_host=self.weight_host,
+            subset=self.subset,
         )
 
     def edit_request(self, head: RequestHead, record: ExchangeRecord) -> None:

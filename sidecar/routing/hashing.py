@@ -85,8 +85,12 @@ def _header(name: bytes) -> Method:
 
     def by_header(head: RequestHead, caller: Caller) -> tuple[int | None, bytes]:
         values = head.headers.get_all(name)
-        # Sorted: the order of several values must not matter.
-        return (xxhash64(b"".join(sorted(values))), b"") if values else (None, b"")
+        if not values:
+            return None, b""
+        total = 0
+        for value in sorted(values):  # their order must not matter
+            total = xxhash64(value, total)
+        return total, b""
 
     return by_header
 

@@ -24,9 +24,25 @@ def test_zero_refuses_everything() -> None:
     assert not Breaker(0).take()
 
 
-def test_adopting_new_maxima_keeps_what_is_under_way() -> None:
-    limits = Limits(max_requests=5)
-    assert limits.requests.take()
-    limits.adopt(Limits(max_requests=1, max_retries=0))
-    assert (limits.requests.count, limits.requests.maximum, limits.retries.maximum) == (1, 1, 0)
-    assert limits.connections.maximum == 1024
+@pytest.mark.parametrize(
+    ("under_way", "fraction", "least", "allowed"), [(0, 0.2, 3, 3), (14, 0.2, 3, 3), (20, 0.2, 3, 4), (20, 1.0, 0, 20)]
+)
+def test_retry_budget(under_way: int, fraction: float, least: int, allowed: int) -> None:
+    limits = Limits(max_retries=1, retry_budget=(fraction, least))
+    for _ in range(under_way):
+        assert limits.requests.take()
+    taken = sum(limits.retries.take() for _ in range(50))
+    assert taken == allowed
+    assert limits.retries.open
+    limits.retries.give()
+    assert limits.retries.take()
+
+
+def test_what_remains() -> None:
+    breaker = Breaker(2)
+    assert (breaker.remaining, breaker.open) == (2, False)
+    breaker.take()
+    breaker.take()
+    assert (breaker.remaining, breaker.open) == (0, True)
+    breaker.maximum = 1
+    assert breaker.remaining == 0

@@ -51,7 +51,7 @@ def test_istios_retry_policy() -> None:
         (RouteAction, {}, ""),
         (RouteAction, {"cluster": "a", "cluster_header": "b"}, "cluster_header"),
         (RouteAction, {"cluster": "a", "rate_limits": []}, "rate_limits"),
-        (RouteAction, {"cluster": "a", "priority": "HIGH"}, "priority"),
+        (RouteAction, {"cluster": "a", "priority": "LOW"}, "priority"),
         (
             RouteAction,
             {"cluster": "a", "prefix_rewrite": "/", "regex_rewrite": {"pattern": {"regex": "a"}}},

@@ -66,15 +66,20 @@ async def test_updates_keep_hosts_and_pools_that_stay() -> None:
 
 
 async def test_a_successor_adopts_hosts() -> None:
-    old, _ = made(EDS)
+    detected = {**EDS, "outlier_detection": {}}
+    old, _ = made(detected)
     old.update(assignment("10.0.0.1"))
     old.hosts.all[0].ejected_until_s = 5.0
-    new, _ = made({**EDS, "connect_timeout": "9s"})
+    new, _ = made({**detected, "connect_timeout": "9s"})
     new.adopt(old)
     assert new.warm
     assert [host.ejected_until_s for host in new.hosts.all] == [5.0]
     assert new.hosts.all[0].endpoint.plan.connect_timeout_s == 9
-    assert new.picker is old.picker
+    assert new.outlier is not None
+    assert new.outlier.ejected == 1
+    without, _ = made(EDS)
+    without.adopt(old)
+    assert [host.ejected_until_s for host in without.hosts.all] == [0.0]
 
 
 async def test_names_from_metadata() -> None:
@@ -104,9 +109,11 @@ async def test_passthrough() -> None:
 
 
 async def test_outlier_ejects() -> None:
-    cluster, stats = made({**EDS, "outlier_detection": {"consecutive_5xx": 2}})
+    cluster, stats = made({**EDS, "outlier_detection": {"consecutive_5xx": 2, "always_eject_one_host": True}})
     cluster.update(assignment("10.0.0.1", "10.0.0.2"))
     for _ in range(2):
-        cluster.observe(cluster.hosts.all[0], 503)
+        cluster.responded(cluster.hosts.all[0], 503)
     assert stats.gauge("cluster.c.membership_healthy").value == 1
+    assert stats.gauge("cluster.c.outlier_detection.ejections_active").value == 1
+    assert stats.counter("cluster.c.outlier_detection.ejections_total").value == 1
     assert {cluster.pick(None) for _ in range(10)} == {cluster.hosts.all[1]}
