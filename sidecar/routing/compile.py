@@ -62,6 +62,7 @@ def _varies(config: Route) -> bool:
     names = {matcher.name.lower().encode() for matcher in match.headers}
     if action is not None:
         names.update((action.host_rewrite_header.lower().encode(), action.cluster_header.lower().encode()))
+        names.update(one.header.header_name.lower().encode() for one in action.hash_policy if one.header is not None)
     return not GENERATED.isdisjoint(names)
 
 
