@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sidecar.balancing.balancer import Balancer, Weights
@@ -18,7 +18,7 @@ from sidecar.balancing.subsets import Criteria, Subsets
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
-from sidecar.exchange.cluster_stats import ClusterStats
+from sidecar.exchange.cluster_stats import ClusterStats, host_levels, limit_levels
 from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
 from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
@@ -26,7 +26,7 @@ from sidecar.exchange.pool import Pool
 from sidecar.exchange.targets import Transports
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
-from sidecar.telemetry.stats import Stats
+from sidecar.telemetry.stats import Metric, Stats
 
 PASSTHROUGH_HOSTS_MAX = 1024
 """Destinations an ORIGINAL_DST cluster remembers; the least recently used are let go."""
@@ -141,11 +141,16 @@ class Cluster:
         self._count_hosts()
 
     def _count_hosts(self) -> None:
-        self.stats.count_hosts(self.hosts.all, weights=self.config.type in {"EDS", "STRICT_DNS"})
-        if self.subsets is not None:
-            self.stats.level("lb_subsets_active", self.subsets.active)
+        self.stats.count_hosts(self.hosts.all)
+
+    def metrics(self) -> Iterator[Metric]:
+        """What is worked out when somebody looks."""
+        levels = host_levels(self.hosts.all, weights=self.config.type in {"EDS", "STRICT_DNS"})
+        levels |= limit_levels("default", self.limits) | limit_levels("high", self.high_limits)
+        levels["lb_subsets_active"] = self.subsets.active if self.subsets is not None else 0
         if self.outlier is not None:
-            self.stats.level("outlier_detection.ejections_active", self.outlier.ejected)
+            levels["outlier_detection.ejections_active"] = self.outlier.ejected
+        return self.stats.shown(levels)
 
     def pick(
         self,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from sidecar.balancing.hosts import Health, Host
 from sidecar.balancing.limits import Limits
-from sidecar.telemetry.stats import Counter, Gauge, Stats
+from sidecar.telemetry.stats import Counter, Gauge, Metric, Stats
 
 ON_DEMAND = (
     "lb_healthy_panic", "lb_subsets_created", "lb_subsets_removed", "lb_subsets_selected", "lb_subsets_fallback",
@@ -73,9 +73,7 @@ class ClusterStats:
             stats.counter(f"{prefix}upstream_rq_{digit}xx") for digit in range(1, 6)
         )
         self._by_code: dict[int, Counter] = {}
-        self._named: dict[str, Counter | Gauge] = {}
-        for counted in ON_DEMAND:
-            self.count(counted, 0)
+        self._named: dict[str, Counter] = {}
 
     def count(self, name: str, by: int = 1) -> None:
         """A counter that is not of every request, by its name below the cluster's."""
@@ -84,43 +82,25 @@ class ClusterStats:
             counter = self._named[name] = self._stats.counter(self._prefix + name)
         counter.value += by
 
-    def level(self, name: str, value: int) -> None:
-        gauge = self._named.get(name)
-        if gauge is None:
-            gauge = self._named[name] = self._stats.gauge(self._prefix + name)
-        gauge.value = value
-
     def outlier(self, name: str) -> None:
         self.count(f"outlier_detection.{name}")
 
-    def count_hosts(self, hosts: Iterable[Host], *, weights: bool) -> None:
-        """`weights`: the heaviest is told too, which Envoy does where hosts come and go."""
-        by_health = dict.fromkeys(Health, 0)
-        total = excluded = heaviest = 0
+    def count_hosts(self, hosts: Iterable[Host]) -> None:
+        total = healthy = 0
         for host in hosts:
             total += 1
-            by_health[host.health] += 1
-            excluded += host.excluded
-            heaviest = max(heaviest, host.weight)
+            healthy += host.health is Health.HEALTHY
         self.membership_total.value = total
-        self.membership_healthy.value = by_health[Health.HEALTHY]
-        self.level("membership_degraded", by_health[Health.DEGRADED])
-        self.level("membership_excluded", excluded)
-        self.level("max_host_weight", heaviest if weights else 0)
+        self.membership_healthy.value = healthy
 
-    def count_limits(self, priority: str, limits: Limits) -> None:
-        """What the circuit breakers of one priority let through still."""
-        lead = f"circuit_breakers.{priority}."
-        self.level(lead + "cx_pool_open", 0)
-        for short, name, breaker in (
-            ("cx", "cx", limits.connections),
-            ("rq_pending", "pending", limits.pending),
-            ("rq", "rq", limits.requests),
-            ("rq_retry", "retries", limits.retries),
-        ):
-            self.level(f"{lead}{short}_open", int(breaker.open))
-            if limits.track_remaining:
-                self.level(f"{lead}remaining_{name}", breaker.remaining)
+    def shown(self, levels: Mapping[str, int]) -> Iterator[Metric]:
+        """Made when somebody looks: gauges, and counters that have not counted yet."""
+        for name in ON_DEMAND:
+            yield Counter(self._prefix + name, ())
+        for name, value in levels.items():
+            gauge = Gauge(self._prefix + name, ())
+            gauge.value = value
+            yield gauge
 
     def answered(self, status: int) -> None:
         """A request ended with this status, the cluster's or a local reply's on its behalf."""
@@ -130,3 +110,33 @@ class ClusterStats:
         if counter is None:
             counter = self._by_code[status] = self._stats.counter(f"{self._prefix}upstream_rq_{status}")
         counter.value += 1
+
+
+def host_levels(hosts: Iterable[Host], *, weights: bool) -> dict[str, int]:
+    """`weights`: the heaviest is told too, which Envoy does where hosts come and go."""
+    degraded = excluded = heaviest = 0
+    for host in hosts:
+        degraded += host.health is Health.DEGRADED
+        excluded += host.excluded
+        heaviest = max(heaviest, host.weight)
+    return {
+        "membership_degraded": degraded,
+        "membership_excluded": excluded,
+        "max_host_weight": heaviest if weights else 0,
+    }
+
+
+def limit_levels(priority: str, limits: Limits) -> dict[str, int]:
+    """What the circuit breakers of one priority let through still."""
+    lead = f"circuit_breakers.{priority}."
+    levels = {lead + "cx_pool_open": 0}
+    for short, name, breaker in (
+        ("cx", "cx", limits.connections),
+        ("rq_pending", "pending", limits.pending),
+        ("rq", "rq", limits.requests),
+        ("rq_retry", "retries", limits.retries),
+    ):
+        levels[f"{lead}{short}_open"] = 1 if breaker.open else 0
+        if limits.track_remaining:
+            levels[f"{lead}remaining_{name}"] = breaker.remaining
+    return levels

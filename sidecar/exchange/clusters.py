@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.endpoint import ClusterLoadAssignment
@@ -14,7 +14,7 @@ from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.sandbox import Shim
 from sidecar.net.secrets import SecretStore
 from sidecar.net.tls import PathResolver
-from sidecar.telemetry.stats import Stats
+from sidecar.telemetry.stats import Metric, Stats
 
 
 class Clusters:
@@ -43,12 +43,11 @@ class Clusters:
         self.warmed: Callable[[Cluster], None] = lambda _: None
         """Called when a cluster came into force, for who resolves names or waits for all."""
         self.get = self.active.get
-        stats.collect(self._count_limits)
+        stats.provide(self._metrics)
 
-    def _count_limits(self) -> None:
+    def _metrics(self) -> Iterator[Metric]:
         for cluster in self.active.values():
-            cluster.stats.count_limits("default", cluster.limits)
-            cluster.stats.count_limits("high", cluster.high_limits)
+            yield from cluster.metrics()
 
     def shim(self, path: str) -> Shim:
         found = self._shims.get(path)

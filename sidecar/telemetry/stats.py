@@ -10,7 +10,7 @@ as Prometheus sees it (`istio_requests_total`). Look a metric up when configurat
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -110,6 +110,7 @@ class Stats:
     def __init__(self) -> None:
         self._metrics: dict[tuple[str, Tags], Metric] = {}
         self._collectors: list[Callable[[], None]] = []
+        self._providers: list[Callable[[], Iterable[Metric]]] = []
         self._overflow_counter = Counter("stats.overflow", ())
         self._overflow_gauge = Gauge("stats.overflow", ())
         self._overflow_histogram = Histogram("stats.overflow", ())
@@ -145,6 +146,11 @@ class Stats:
         """`collector` is called before metrics are shown: for gauges that are cheaper to ask than to keep."""
         self._collectors.append(collector)
 
+    def provide(self, provider: Callable[[], Iterable[Metric]]) -> None:
+        """`provider` makes metrics when they are shown: for those that are asked for too rarely to be kept. One that
+        is kept under the same name is shown instead."""
+        self._providers.append(provider)
+
     def remove(self, prefix: str) -> None:
         """Forget metrics whose name begins with `prefix` (`cluster.gone.`): a removed cluster's must not stay."""
         for key in [key for key in self._metrics if key[0].startswith(prefix)]:
@@ -158,4 +164,5 @@ class Stats:
     def __iter__(self) -> Iterator[Metric]:
         for collector in self._collectors:
             collector()
-        return iter(sorted(self._metrics.values(), key=lambda metric: (metric.name, metric.tags)))
+        made = {(one.name, one.tags): one for provider in self._providers for one in provider()}
+        return iter(sorted((made | self._metrics).values(), key=lambda metric: (metric.name, metric.tags)))

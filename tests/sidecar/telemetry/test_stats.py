@@ -41,6 +41,18 @@ def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(stats)) == 3
 
 
+def test_provided_metrics_are_shown_and_not_kept() -> None:
+    stats = Stats()
+    stats.counter("kept").value = 3
+    stats.provide(lambda: [module.Counter("kept", ()), module.Gauge("made", ())])
+    assert [(one.name, one.value) for one in stats if not isinstance(one, module.Histogram)] == [
+        ("kept", 3),
+        ("made", 0),
+    ]
+    stats.remove("made")
+    assert len(list(stats)) == 2
+
+
 def test_collect_remove_reset() -> None:
     stats = Stats()
     gauge = stats.gauge("server.live")
