@@ -218,6 +218,7 @@ class Engine:
 
     async def start(self) -> None:
         """Begin to accept; listeners applied later accept at once."""
+        await self._clusters.first_checks()
         self._listeners.accept()
 
     async def drain(self, deadline_s: float) -> None:

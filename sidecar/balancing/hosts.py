@@ -98,11 +98,8 @@ class Host:
         self.given, self.metadata, self.hash_key = other.given, other.metadata, other.hash_key
 
     def take_state(self, other: Host) -> None:
-        """Of its predecessor in an older configuration of the cluster."""
-        self.ejected_until_s, self.failed_active, self.excluded = (
-            other.ejected_until_s, other.failed_active, other.excluded,
-        )  # fmt: skip
-        self.said_degraded, self.healthy_since_s = other.said_degraded, other.healthy_since_s
+        """Of its predecessor in an older configuration of the cluster; what active checks know is theirs to pass on."""
+        self.ejected_until_s, self.healthy_since_s = other.ejected_until_s, other.healthy_since_s
 
     def __repr__(self) -> str:
         return f"<Host {self.key} {self.health.name.lower()} weight={self.weight} active={self.active}>"

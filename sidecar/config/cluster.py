@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from sidecar.config.circuit_breakers import CircuitBreakers, OutlierDetection
 from sidecar.config.core import BindConfig, ConfigSource, Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
+from sidecar.config.health_check import HealthCheck
 from sidecar.config.http_connection_manager import Http1ProtocolOptions, HttpProtocolOptions
 from sidecar.config.load_balancing import (
     CommonLbConfig,
@@ -76,6 +77,8 @@ class Cluster(Message, frozen=True, kw_only=True):
     load_assignment: ClusterLoadAssignment | None = None
     circuit_breakers: CircuitBreakers = CircuitBreakers()
     outlier_detection: OutlierDetection | None = None
+    health_checks: tuple[HealthCheck, ...] = ()
+    close_connections_on_host_health_failure: bool = False
     transport_socket: UpstreamTransportSocket | None = None
     transport_socket_matches: tuple[TransportSocketMatch, ...] = ()
     upstream_bind_config: BindConfig | None = None
@@ -102,6 +105,10 @@ class Cluster(Message, frozen=True, kw_only=True):
             return "connect_timeout", "must be positive"
         if self.dns_lookup_family == "V6_ONLY":
             return "dns_lookup_family", "unsupported value V6_ONLY"
+        if len(self.health_checks) > 1:
+            return "health_checks[1]", "only one is supported"
+        if self.health_checks and self.type == "ORIGINAL_DST":
+            return "health_checks", "must not be set for type ORIGINAL_DST"
         if self.type == "EDS" and self.eds_cluster_config is None:
             return "eds_cluster_config", "required for type EDS"
         if self.type in {"EDS", "ORIGINAL_DST"} and self.load_assignment is not None:

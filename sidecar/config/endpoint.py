@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from sidecar.config.core import Address, Locality, Metadata
+from sidecar.config.health_check import EndpointHealthCheckConfig
 from sidecar.config.message import Message, Range
 
 HealthStatus = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"]
@@ -17,6 +18,7 @@ class Endpoint(Message, frozen=True, kw_only=True):
 
     address: Address
     hostname: str = ""
+    health_check_config: EndpointHealthCheckConfig = EndpointHealthCheckConfig()
 
 
 class LbEndpoint(Message, frozen=True, kw_only=True):

@@ -233,8 +233,8 @@ class Attempts:
         assert host is not None
         assert cluster is not None
         status = message.head.status
-        if cluster.outlier is not None:
-            cluster.responded(host, status)
+        if cluster.watched:
+            cluster.answered(host, message.head)
         headers = message.head.headers
         if self._may_retry and (status >= 400 or b"grpc-status" in headers or status in self.retry.status_codes):
             code = headers.get(b"grpc-status")

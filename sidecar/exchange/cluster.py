@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from sidecar.balancing.balancer import Balancer, Weights
@@ -18,18 +18,21 @@ from sidecar.balancing.subsets import Criteria, Subsets
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
-from sidecar.exchange.cluster_stats import ClusterStats, host_levels, limit_levels
+from sidecar.exchange.cluster_stats import HEALTH_CHECK, OUTLIER, ClusterStats, host_levels, limit_levels
 from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
+from sidecar.exchange.health_checks import HealthChecker
 from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.targets import Transports
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dispatcher import Dispatcher
+from sidecar.protocol.message import ResponseHead
 from sidecar.telemetry.stats import Metric, Stats
 
 PASSTHROUGH_HOSTS_MAX = 1024
 """Destinations an ORIGINAL_DST cluster remembers; the least recently used are let go."""
+IMMEDIATE_FAIL = b"x-envoy-immediate-health-check-fail"
 CONNECTED_STATUS = 200
 """What an opaque connection counts as for outlier detection."""
 _NO_METADATA = Metadata()
@@ -38,8 +41,10 @@ _NO_METADATA = Metadata()
 class Cluster:
     __slots__ = (
         "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
-        "balancer", "closed", "config", "consistent", "destination_header", "high_limits", "high_pools", "hosts",
+        "balancer", "checker", "closed", "config", "consistent", "destination_header", "high_limits", "high_pools",
+        "hosts",
         "limits", "metadata", "name", "outlier", "passthrough", "pools", "service", "stats", "subsets", "warm",
+        "warmed", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -83,13 +88,37 @@ class Cluster:
             detection = outlier_rules(config.outlier_detection)
             self.outlier = OutlierDetector(detection, self.hosts, rng, self.stats.outlier)
             self._sweep_timer.start(detection.interval_s)
+        self.checker = self._make_checker(rng)
+        self.watched = self.outlier is not None or self.checker is not None
+        """Somebody wants to know how attempts end."""
+        self.warmed: Callable[[], None] = lambda: None
+        """Called when the first round of health checks made it warm."""
         self.metadata: Mapping[str, Any] = (config.metadata or _NO_METADATA).filter_metadata
         services: Any = self.metadata.get("istio", {}).get("services") or ({},)
         self.service: str = services[0].get("host", "")
-        self.warm = config.type not in {"EDS", "STRICT_DNS", "LOGICAL_DNS"}
+        self.warm = config.type not in {"EDS", "STRICT_DNS", "LOGICAL_DNS"} and self.checker is None
         """Whether its first endpoints have come (or none were found): only then it replaces its predecessor."""
         if config.type == "STATIC" and config.load_assignment is not None:
             self.update(config.load_assignment)
+
+    def _make_checker(self, rng: random.Random) -> HealthChecker | None:
+        config = self.config
+        if not config.health_checks:
+            return None
+        checker = HealthChecker(
+            config.health_checks[0],
+            self._dispatcher,
+            name=config.name,
+            stats=self.stats,
+            rng=rng,
+            changed=self.health_changed,
+            passed=self._passed,
+            ignore_new=config.common_lb_config.ignore_new_hosts_until_first_hc,
+        )
+        checker.checked = self._checked
+        if config.close_connections_on_host_health_failure:
+            checker.failed = self._forget_connections
+        return checker
 
     def _make_subsets(self) -> Subsets | None:
         config = self.config.lb_subset_config
@@ -107,7 +136,7 @@ class Cluster:
         """New endpoints; those that stay keep their state and their connections."""
         self._weights = weights_of(assignment)
         self._replace(self._endpoints.hosts(assignment))
-        self.warm = True
+        self.warm = self.warm or self.checker is None or self.checker.done
 
     def _replace(self, hosts: list[Host]) -> None:
         for host in hosts:
@@ -116,10 +145,13 @@ class Cluster:
                 if pool is not None and pool.plan != host.endpoint.plan:
                     pools.pop(host.key).close()
         came, left = self.hosts.update(hosts)
+        all_change = bool(came or left) and self.config.common_lb_config.close_connections_on_host_set_change
+        for host in self.hosts.all if all_change else ():
+            self._forget_connections(host)
         for host in left:
-            for pools in (self.pools, self.high_pools):
-                if (gone := pools.pop(host.key, None)) is not None:
-                    gone.close()
+            self._forget_connections(host)
+        if self.checker is not None:
+            self.checker.update(came, left)
         now = self._dispatcher.time()
         if self._needs_time:
             for host in came:
@@ -131,6 +163,12 @@ class Cluster:
         if self.subsets is not None:
             self.subsets.update(self.hosts.all, self._weights, now)
         self._count_hosts()
+
+    def _forget_connections(self, host: Host) -> None:
+        """What is under way on them may end."""
+        for pools in (self.pools, self.high_pools):
+            if (gone := pools.pop(host.key, None)) is not None:
+                gone.close()
 
     def health_changed(self) -> None:
         """Of any host: who may be picked is worked out anew."""
@@ -148,9 +186,14 @@ class Cluster:
         levels = host_levels(self.hosts.all, weights=self.config.type in {"EDS", "STRICT_DNS"})
         levels |= limit_levels("default", self.limits) | limit_levels("high", self.high_limits)
         levels["lb_subsets_active"] = self.subsets.active if self.subsets is not None else 0
+        counters: tuple[str, ...] = ()
         if self.outlier is not None:
             levels["outlier_detection.ejections_active"] = self.outlier.ejected
-        return self.stats.shown(levels)
+            counters += OUTLIER
+        if self.checker is not None:
+            levels |= self.checker.levels()
+            counters += HEALTH_CHECK
+        return self.stats.shown(levels, *counters)
 
     def pick(
         self,
@@ -207,6 +250,12 @@ class Cluster:
 
     # Passive health
 
+    def answered(self, host: Host, head: ResponseHead) -> None:
+        """A response of ordinary traffic; asked for when `watched`."""
+        self.responded(host, head.status)
+        if self.checker is not None and IMMEDIATE_FAIL in head.headers:
+            self.checker.fail_now(host)
+
     def responded(self, host: Host, status: int) -> None:
         if self.outlier is not None and self.outlier.responded(host, status, self._dispatcher.time()):
             self.health_changed()
@@ -222,6 +271,20 @@ class Cluster:
             self.outlier.connected(host)
             if not self.outlier.rules.split:
                 self.responded(host, CONNECTED_STATUS)
+
+    def _passed(self, host: Host) -> None:
+        """An active check speaks for the host: passive ejection ends (Envoy's default)."""
+        rules = self.config.outlier_detection
+        if self.outlier is None or rules is None or not host.ejected_until_s or host.failed_active:
+            return
+        if rules.successful_active_health_check_uneject_host:
+            self.outlier.uneject(host)
+            self.health_changed()
+
+    def _checked(self) -> None:
+        if not self.warm and self.hosts.all:
+            self.warm = True
+        self.warmed()
 
     def _sweep(self) -> None:
         outlier = self.outlier
@@ -242,7 +305,7 @@ class Cluster:
         ):
             self._weights = old._weights
             self._replace([self._endpoints.again(host) for host in old.hosts.all if host.endpoint.config is not None])
-            self.warm = True
+            self.warm = self.checker is None
         own = {host.key: host for host in self.hosts.all}
         for host in old.hosts.all:
             if (mine := own.get(host.key)) is not None:
@@ -251,14 +314,23 @@ class Cluster:
                     mine.ejected_until_s = 0.0
                 elif mine.ejected_until_s:
                     self.outlier.ejected += 1
+        if self.checker is not None and old.checker is not None:
+            if self.config.health_checks == old.config.health_checks:
+                self.checker.adopt(old.checker, own)
+            self.warm = self.warm or (bool(self.hosts.all) and self.checker.done)
         self.health_changed()
+
+    def _end_watching(self) -> None:
+        self._sweep_timer.stop()
+        if self.checker is not None:
+            self.checker.close()
 
     def _all_pools(self) -> list[Pool]:
         return [*self.pools.values(), *self.high_pools.values()]
 
     def close(self) -> None:
         self.closed = True
-        self._sweep_timer.stop()
+        self._end_watching()
         for pool in self._all_pools():
             pool.close()
         self.pools.clear()
@@ -266,7 +338,7 @@ class Cluster:
 
     def abort(self) -> None:
         self.closed = True
-        self._sweep_timer.stop()
+        self._end_watching()
         for pool in self._all_pools():
             pool.abort()
         self.pools.clear()

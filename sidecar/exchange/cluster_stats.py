@@ -13,6 +13,22 @@ ON_DEMAND = (
     "lb_subsets_fallback_panic", "membership_change",
 )  # fmt: skip
 
+HEALTH_CHECK = tuple(
+    f"health_check.{name}"
+    for name in ("attempt", "success", "failure", "passive_failure", "network_failure", "verify_cluster")
+)
+_DETECTORS = (
+    "consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure", "success_rate",
+    "local_origin_success_rate", "failure_percentage", "local_origin_failure_percentage",
+)  # fmt: skip
+OUTLIER = (
+    *(f"outlier_detection.ejections_{word}_{name}" for word in ("detected", "enforced") for name in _DETECTORS),
+    *(
+        f"outlier_detection.ejections_{name}"
+        for name in ("enforced_total", "overflow", "total", "consecutive_5xx", "success_rate")
+    ),
+)
+
 
 class ClusterStats:
     __slots__ = (
@@ -93,9 +109,9 @@ class ClusterStats:
         self.membership_total.value = total
         self.membership_healthy.value = healthy
 
-    def shown(self, levels: Mapping[str, int]) -> Iterator[Metric]:
+    def shown(self, levels: Mapping[str, int], *counters: str) -> Iterator[Metric]:
         """Made when somebody looks: gauges, and counters that have not counted yet."""
-        for name in ON_DEMAND:
+        for name in (*ON_DEMAND, *counters):
             yield Counter(self._prefix + name, ())
         for name, value in levels.items():
             gauge = Gauge(self._prefix + name, ())

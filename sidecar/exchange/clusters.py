@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterator
 
@@ -15,6 +17,9 @@ from sidecar.net.sandbox import Shim
 from sidecar.net.secrets import SecretStore
 from sidecar.net.tls import PathResolver
 from sidecar.telemetry.stats import Metric, Stats
+
+FIRST_CHECKS_S = 15.0
+"""How long listeners wait for the first round of health checks."""
 
 
 class Clusters:
@@ -43,6 +48,7 @@ class Clusters:
         self.warmed: Callable[[Cluster], None] = lambda _: None
         """Called when a cluster came into force, for who resolves names or waits for all."""
         self.get = self.active.get
+        self._all_checked = asyncio.Event()
         stats.provide(self._metrics)
 
     def _metrics(self) -> Iterator[Metric]:
@@ -70,6 +76,7 @@ class Clusters:
         cluster = Cluster(config, self._dispatcher, transports, stats=self._stats, rng=self._rng, guard=self._guard)
         if config.eds_name is not None and (known := self._assignments.get(config.eds_name)) is not None:
             cluster.update(known)
+        cluster.warmed = lambda: self._checked(cluster)
         predecessor = self.active.get(config.name)
         if predecessor is not None:
             cluster.adopt(predecessor)
@@ -79,6 +86,24 @@ class Clusters:
         else:
             self.warming[config.name] = cluster
         return cluster
+
+    def _checked(self, cluster: Cluster) -> None:
+        """Its first round of health checks is over."""
+        if self.warming.get(cluster.name) is cluster and cluster.warm:
+            self._activate(cluster)
+        if not self._unchecked():
+            self._all_checked.set()
+
+    def _unchecked(self) -> list[Cluster]:
+        return [one for one in self.active.values() if one.checker is not None and not one.checker.done]
+
+    async def first_checks(self) -> None:
+        """Until every cluster in force knows which of its hosts are well, at most `FIRST_CHECKS_S`: who is let in
+        before that would be told that nobody is."""
+        if self._unchecked():
+            self._all_checked.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_checked.wait(), FIRST_CHECKS_S)
 
     def _activate(self, cluster: Cluster) -> None:
         self.warming.pop(cluster.name, None)
@@ -108,7 +133,7 @@ class Clusters:
     def resolved(self, cluster: Cluster, assignment: ClusterLoadAssignment) -> None:
         """Addresses of a DNS cluster."""
         cluster.update(assignment)
-        if self.warming.get(cluster.name) is cluster:
+        if self.warming.get(cluster.name) is cluster and cluster.warm:
             self._activate(cluster)
 
     def remove(self, name: str) -> None:

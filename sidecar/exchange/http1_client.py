@@ -22,7 +22,7 @@ from sidecar.protocol.http1_write import chunk, last_chunk
 from sidecar.protocol.message import Headers
 
 if TYPE_CHECKING:
-    from sidecar.exchange.pool import Pool
+    from sidecar.net.dial import Plan
 
 INFORMATIONAL_MAX = 8
 """1xx responses ahead of one final response."""
@@ -50,6 +50,15 @@ class Consumer(Protocol):
         """The upstream reads slower (True) or again fast enough (False) than we write."""
 
 
+class Owner(Protocol):
+    """Who keeps the connection: a pool, or a health check."""
+
+    @property
+    def plan(self) -> Plan: ...
+    def idle(self, upstream: Http1Client) -> None: ...
+    def gone(self, upstream: Http1Client) -> None: ...
+
+
 class Http1Client:
     __slots__ = (
         "_body",
@@ -73,7 +82,7 @@ class Http1Client:
         "tunnel",
     )
 
-    def __init__(self, pool: Pool, connection: Connection) -> None:
+    def __init__(self, pool: Owner, connection: Connection) -> None:
         self.pool = pool
         self.connection = connection
         self.local = str(local_endpoint(connection.sock))

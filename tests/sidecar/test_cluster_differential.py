@@ -90,7 +90,12 @@ async def both(tmp_path: Path) -> AsyncIterator[Both]:
                     head, _ = await read_request(reader)
                     path = head.split(b" ")[1]
                     failing = path.startswith(b"/fail/") and b"/%d/" % number in path
-                    writer.write(answer(b"%d" % number, b"503 Bad" if failing else b"200 OK"))
+                    extra = b""
+                    if path.startswith(b"/quit/") and b"/%d/" % number in path:
+                        extra = b"x-envoy-immediate-health-check-fail: true\r\n"
+                    if path.startswith(b"/weak/") and b"/%d/" % number in path:
+                        extra = b"x-envoy-degraded: \r\n"
+                    writer.write(answer(b"%d" % number, b"503 Bad" if failing else b"200 OK", extra))
                     await writer.drain()
 
             ports.append(await stack.enter_async_context(backend(serve)))
@@ -355,4 +360,40 @@ async def test_the_same_ejections(both: Both, name: str) -> None:
             chance = re.compile(r".*(detected|overflow|ejections_total|ejections_consecutive_5xx).*")
             found = await both.stats(pattern)
             seen.append({key: 1 if chance.match(key) else value for key, value in found.items() if value})
+    assert seen[1] == seen[0]
+
+
+CHECKS: dict[str, dict[str, Any]] = {
+    "all pass": {"http_health_check": {"path": "/"}},
+    "some fail": {"http_health_check": {"path": "/fail/0/3/"}},
+    "too many fail": {"http_health_check": {"path": "/fail/0/1/3/"}},
+    "503 is expected": {"http_health_check": {"path": "/fail/0/3/", "expected_statuses": [{"start": 500, "end": 504}]}},
+    "some are weak": {"http_health_check": {"path": "/weak/0/1/2/3/"}},
+    "tcp": {"tcp_health_check": {}},
+    "tcp that answers": {
+        "tcp_health_check": {
+            "send": {"text": b"GET /fail/1/ HTTP/1.1\r\n\r\n".hex()},
+            "receive": [{"text": b"HTTP".hex()}, {"text": b"200 OK".hex()}],
+        },
+        "timeout": "0.3s",
+    },
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+async def test_the_same_health(both: Both, name: str) -> None:
+    """After the first round: flags, statistics, and who gets the traffic."""
+    check = {"timeout": "2s", "interval": "60s", "unhealthy_threshold": 2, "healthy_threshold": 2, **CHECKS[name]}
+    made = cluster("c", *both.ports, health_checks=[check])
+    seen = []
+    for command in (THEIRS, OURS):
+        async with both.proxy(command, [made], route("/", cluster="c")) as port:
+            hosts = Counter(await bodies(port, [("/", "")] * 100))
+            stats = await both.stats(r"cluster\.c\.(health_check\..*|membership_(healthy|degraded|excluded|total))")
+            # A header of an ordinary answer takes a host out at once.
+            before = stats["cluster.c.membership_healthy"]
+            await bodies(port, [("/quit/2/", "")] * 20)
+            after = await both.stats(r"cluster\.c\.(membership_.*|health_check\.(healthy|passive_failure))")
+            gone = before - after["cluster.c.membership_healthy"]
+            seen.append((set(hosts), stats, after, gone))
     assert seen[1] == seen[0]

@@ -45,4 +45,4 @@ def test_a_successor_takes_over() -> None:
     old, new = Host("a"), Host("a")
     old.ejected_until_s, old.failed_active, old.healthy_since_s = 7.0, True, 2.0
     new.take_state(old)
-    assert (new.ejected_until_s, new.failed_active, new.healthy_since_s) == (7.0, True, 2.0)
+    assert (new.ejected_until_s, new.failed_active, new.healthy_since_s) == (7.0, False, 2.0)

@@ -10,6 +10,7 @@ from sidecar.config.cluster import Cluster
 from sidecar.config.decode import decode
 from tests.sidecar.config.tables import refusal
 
+CHECK = {"timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1, "tcp_health_check": {}}
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -58,7 +59,7 @@ def test_http_options() -> None:
             },
             "load_assignment",
         ),
-        ({"health_checks": []}, "health_checks"),
+        ({"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED", "health_checks": [CHECK]}, "health_checks"),
         ({"connect_timeout": "0s"}, "connect_timeout"),
         ({"common_lb_config": {"update_merge_window": "1s"}}, "common_lb_config.update_merge_window"),
         (
