@@ -57,10 +57,13 @@ JSON_LOG_FIELDS: Mapping[str, str] = {
 }
 """The fields of Istio's access log when accessLogEncoding is JSON."""
 
+PATH_NORMALIZATIONS = ("NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+"""`pathNormalization.normalization`, each doing more than the one before; DEFAULT is BASE."""
+
 ACTED_ON = frozenset({
     "outboundTrafficPolicy", "enableAutoMtls", "accessLogFile", "accessLogFormat", "accessLogEncoding", "defaultConfig",
     "defaultHttpRetryPolicy", "trustDomain", "rootNamespace", "connectTimeout", "enableTracing", "extensionProviders",
-    "protocolDetectionTimeout",
+    "protocolDetectionTimeout", "pathNormalization",
 })  # fmt: skip
 """Top-level keys that have an effect here."""
 
@@ -95,6 +98,7 @@ class MeshConfig:
     otlp_endpoint: str = ""  # extensionProviders[].opentelemetry, `service:port`
     connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
     protocol_detection_timeout_s: float = 0.0
+    path_normalization: str = "BASE"
     retry: RetryDefault = field(default_factory=RetryDefault)
     warnings: tuple[str, ...] = ()
 
@@ -123,6 +127,7 @@ def mesh_config(value: Any) -> MeshConfig:
         otlp_endpoint=_otlp_endpoint(spec),
         connect_timeout_s=_duration(spec, "connectTimeout", DEFAULT_CONNECT_TIMEOUT_S, warnings=warnings),
         protocol_detection_timeout_s=_duration(spec, "protocolDetectionTimeout", 0.0, warnings=warnings),
+        path_normalization=_path_normalization(spec, warnings),
         retry=_retry(spec.get("defaultHttpRetryPolicy")),
         warnings=tuple(warnings),
     )
@@ -145,6 +150,15 @@ def _duration(spec: Mapping[str, Any], key: str, default: float, *, warnings: li
         warnings.append(f"mesh.{key}: not a duration, {default:g}s is used")
         return default
     return seconds
+
+
+def _path_normalization(spec: Mapping[str, Any], warnings: list[str]) -> str:
+    wanted = text(mapping(spec.get("pathNormalization")).get("normalization")) or "DEFAULT"
+    if wanted in PATH_NORMALIZATIONS:
+        return wanted
+    if wanted != "DEFAULT":
+        warnings.append(f"mesh.pathNormalization.normalization: {wanted} is not supported, BASE is used")
+    return "BASE"
 
 
 def _retry(value: Any) -> RetryDefault:

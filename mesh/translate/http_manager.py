@@ -31,7 +31,7 @@ def connection_manager(
     else:
         fields["route_config"] = routes
     fields["http_filters"] = http_filters(side)
-    fields["normalize_path"] = True
+    fields.update(_paths(state.mesh_config.path_normalization))
     fields["use_remote_address"] = side is Side.GATEWAY
     fields.update(_identity(side))
     logs = access_log(state.mesh_config)
@@ -44,6 +44,18 @@ def connection_manager(
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": config("http_connection_manager", **fields),
     }
+
+
+def _paths(normalization: str) -> Resource:
+    """Istio's pathNormalization: one spelling of a path, before routes and policies look at it."""
+    decoded = normalization == "DECODE_AND_MERGE_SLASHES"
+    fields: Resource = {
+        "normalize_path": normalization != "NONE",
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD" if decoded else "KEEP_UNCHANGED",
+    }
+    if decoded or normalization == "MERGE_SLASHES":
+        fields["merge_slashes"] = True
+    return fields
 
 
 def http_filters(side: Side) -> list[Resource]:

@@ -68,8 +68,7 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     EXACTLY_ONE = (("rds", "route_config"),)
     ONLY_DEFAULT = (
-        "drain_timeout", "delayed_close_timeout", "proxy_100_continue", "merge_slashes", "strip_matching_host_port",
-        "strip_any_host_port", "strip_trailing_host_dot", "request_timeout",
+        "drain_timeout", "delayed_close_timeout", "proxy_100_continue", "strip_matching_host_port", "request_timeout",
     )  # fmt: skip
 
     codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
@@ -102,10 +101,11 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     upgrade_configs: tuple[HttpUpgradeConfig, ...] = ()
     normalize_path: bool = False
     merge_slashes: bool = False
-    path_with_escaped_slashes_action: Literal["IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED"] = (
-        "IMPLEMENTATION_SPECIFIC_DEFAULT"
-    )
-    """Both leave them as they are."""
+    path_with_escaped_slashes_action: Literal[
+        "IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT",
+        "UNESCAPE_AND_FORWARD",
+    ] = "IMPLEMENTATION_SPECIFIC_DEFAULT"  # fmt: skip
+    """Our default: leave them as they are, but refuse them at an edge (`use_remote_address`)."""
     strip_matching_host_port: bool = False
     strip_any_host_port: bool = False
     strip_trailing_host_dot: bool = False

@@ -12,7 +12,7 @@ from sidecar.exchange import local_reply
 from sidecar.net.connection import Connection
 from sidecar.protocol.http1_body import BodyReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
-from sidecar.protocol.http1_head import RequestMessage, find_head_end
+from sidecar.protocol.http1_head import RequestMessage, find_head_end, first_line_problem
 from sidecar.protocol.http1_write import CONTINUE, chunk, last_chunk, response_head
 from sidecar.protocol.message import Headers, ResponseHead
 
@@ -29,6 +29,7 @@ _BODILESS = (204, 304)
 class Http1Server:
     __slots__ = (
         "_body",
+        "_broken",
         "_buffer",
         "_chunked",
         "_expect_continue",
@@ -57,6 +58,8 @@ class Http1Server:
         self.method = b""
         self.tunnel = False
         self._body: BodyReader | None = None
+        self._broken = False
+        """The request's body was malformed: more of it may be on its way."""
         self._buffer = b""
         self._chunked = False
         self._head_done = False
@@ -121,7 +124,11 @@ class Http1Server:
         limit = manager.head_options.head_bytes_max
         end = find_head_end(data, limit)
         if end == -1:
-            self._wait_for_head()
+            problem = first_line_problem(data)
+            if problem is None:
+                self._wait_for_head()
+            else:
+                self._refuse(problem)
             return False
         message = end if isinstance(end, Malformed) else manager.heads.parse(data[: end + 4])
         if isinstance(message, Malformed) or isinstance(end, Malformed):
@@ -166,6 +173,7 @@ class Http1Server:
         piece = body.feed(data)
         if isinstance(piece, Malformed):
             self._body = None
+            self._broken = True
             self._keep_alive = False
             exchange.on_malformed(piece)
             return
@@ -286,7 +294,7 @@ class Http1Server:
         manager = self.manager
         if not self._keep_alive or self._body is not None or manager.draining:
             # Unread input would turn our close into a reset and might destroy the answer.
-            self.close(linger=self._body is not None or bool(self._buffer))
+            self.close(linger=self._body is not None or bool(self._buffer) or self._broken)
             return
         if manager.idle_timeout_s:
             self.timer.start(manager.idle_timeout_s)

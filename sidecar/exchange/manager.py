@@ -53,6 +53,13 @@ class Surroundings(NamedTuple):
     node_id: str
 
 
+def _escaped_slashes(config: HttpConnectionManager) -> str:
+    action = config.path_with_escaped_slashes_action
+    if action != "IMPLEMENTATION_SPECIFIC_DEFAULT":
+        return action
+    return "REJECT_REQUEST" if config.use_remote_address else "KEEP_UNCHANGED"
+
+
 class Manager:
     def __init__(
         self,
@@ -77,6 +84,10 @@ class Manager:
             default_host=options.default_host_for_http_10.encode(),
             strict_escapes=config.normalize_path or config.use_remote_address,
             normalize_path=config.normalize_path,
+            merge_slashes=config.merge_slashes,
+            escaped_slashes=_escaped_slashes(config),
+            strip_port=config.strip_any_host_port,
+            strip_dot=config.strip_trailing_host_dot,
             underscores=common.headers_with_underscores_action,
             scheme=b"https" if tls else b"http",
             head_bytes_max=config.max_request_headers_kb * 1024,

@@ -141,6 +141,9 @@ class Exchange(Responding):
         if head.method == b"CONNECT":
             self._reply(local_reply.NO_CONNECT_ROUTE)
             return True
+        if self.redirect:
+            self._reply(Reply(307, "", "path_normalization_failed", headers=((b"location", head.path),)))
+            return True
         if self.upgrade and not manager.upgrades.get(self.upgrade, False):
             manager.stats.rq_ws_on_non_ws_route.value += 1
             self._reply(local_reply.UPGRADE_REFUSED)

@@ -59,6 +59,7 @@ class Responding(Attempts):
         self.stream = stream
         self.framing = message.framing
         self.memo = message.memo
+        self.redirect = message.redirect
         if message.upgrade:
             self.upgrade = message.upgrade
         self.wall_s = time.time()

@@ -23,7 +23,7 @@ from sidecar.protocol.http1_fields import (
 )
 from sidecar.protocol.message import Headers, RequestHead
 from sidecar.protocol.numbers import decimal, port
-from sidecar.protocol.path import normalize
+from sidecar.protocol.path import merge_slashes, normalize, unescape_slashes
 
 HEAD_BYTES_MAX = 60 * 1024
 """Envoy's max_request_headers_kb."""
@@ -56,17 +56,35 @@ class HeadOptions(NamedTuple):
     strict_escapes: bool = False
     """Refuse `%zz` and `%00` in the path: on where paths are normalised."""
     normalize_path: bool = False
+    merge_slashes: bool = False
+    escaped_slashes: str = "KEEP_UNCHANGED"
+    """`%2F` and `%5C` in the path: KEEP_UNCHANGED, REJECT_REQUEST, UNESCAPE_AND_REDIRECT or UNESCAPE_AND_FORWARD."""
+    strip_port: bool = False
+    """Take any port off the authority (strip_any_host_port)."""
+    strip_dot: bool = False
+    """Take a dot off the end of the authority's host (strip_trailing_host_dot)."""
     underscores: str = "ALLOW"
     """ALLOW, REJECT_REQUEST or DROP_HEADER for names with `_`."""
     scheme: bytes = b"http"
     head_bytes_max: int = HEAD_BYTES_MAX
     fields_max: int = FIELDS_MAX
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether authority or path may be spelled anew."""
+        return (
+            self.normalize_path
+            or self.merge_slashes
+            or self.escaped_slashes != "KEEP_UNCHANGED"
+            or self.strip_port
+            or self.strip_dot
+        )
+
 
 class RequestMessage:
     """A request head and what its hop-by-hop fields meant."""
 
-    __slots__ = ("expect_continue", "framing", "head", "keep_alive", "memo", "upgrade")
+    __slots__ = ("expect_continue", "framing", "head", "keep_alive", "memo", "redirect", "upgrade")
 
     def __init__(self, head: RequestHead, framing: int, keep_alive: bool) -> None:
         self.head = head
@@ -77,6 +95,8 @@ class RequestMessage:
         """Bytes of the body, or `CHUNKED`."""
         self.keep_alive = keep_alive
         self.expect_continue = False
+        self.redirect = False
+        """The client is to come back with the path of `head` (UNESCAPE_AND_REDIRECT)."""
         self.upgrade = b""
         """Lower-case protocol of an Upgrade the client asked for; h2c is never among them."""
 
@@ -120,11 +140,63 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
     refused = _target(head, host, options)
     if refused is not None:
         return refused
-    if _SPECIAL_REQUEST.isdisjoint(index):
-        if method in _WITH_BODY:
-            headers.append(b"content-length", b"0")
-        return RequestMessage(head, 0, version == 11)
-    return _special(head)
+    return _message(head, options)
+
+
+def _message(head: RequestHead, options: HeadOptions) -> RequestMessage | Malformed:
+    came = head.path
+    if options.rewrites and not _canonical(head, options):
+        return Malformed(400, "path_normalization_failed")
+    if _SPECIAL_REQUEST.isdisjoint(head.headers.index()):
+        if head.method in _WITH_BODY:
+            head.headers.append(b"content-length", b"0")
+        message = RequestMessage(head, 0, head.version == 11)
+    else:
+        special = _special(head)
+        if isinstance(special, Malformed):
+            return special
+        message = special
+    if options.escaped_slashes == "UNESCAPE_AND_REDIRECT":
+        message.redirect = unescape_slashes(came) != came
+    return message
+
+
+def _canonical(head: RequestHead, options: HeadOptions) -> bool:
+    """The one spelling of authority and path, in Envoy's order. False = not to be had."""
+    if options.strip_port or options.strip_dot:
+        head.authority = stripped_host(head.authority, port=options.strip_port, dot=options.strip_dot)
+    if head.path[0] != 0x2F:
+        return True
+    if b"%" in head.path and options.escaped_slashes != "KEEP_UNCHANGED":
+        unescaped = unescape_slashes(head.path)
+        if unescaped != head.path and options.escaped_slashes == "REJECT_REQUEST":
+            return False
+        head.path = unescaped
+    if options.normalize_path:
+        head.path = normalize(head.path)
+    if options.merge_slashes:
+        head.path = merge_slashes(head.path)
+    return True
+
+
+def stripped_host(authority: bytes, *, port: bool, dot: bool) -> bytes:
+    """`example.com.:443` without its port, the dot before it, or both."""
+    mark = authority.rfind(b":")
+    host, rest = (authority[:mark], authority[mark:]) if mark > authority.rfind(b"]") else (authority, b"")
+    if dot and host.endswith(b"."):
+        host = host[:-1]
+    return host if port else host + rest
+
+
+def first_line_problem(data: bytes) -> Malformed | None:
+    """Of a head that is not complete: a request line that is wrong is answered at once (HTTP/0.9 has nothing more)."""
+    end = data.find(b"\r\n")
+    if end < 0:
+        return None
+    start = _request_lines.get(data[:end]) or _request_line(data[:end])
+    if isinstance(start, Malformed):
+        return start
+    return None if start[2] == b"1" else Malformed(505, "http1.codec_error")
 
 
 def _request_line(line: bytes) -> RequestLine | Malformed:
@@ -167,8 +239,6 @@ def _target(head: RequestHead, host: bytes | None, options: HeadOptions) -> Malf
         return Malformed(400, "http1.codec_error")
     if b"%" in path and options.strict_escapes and _BAD_ESCAPE.search(path) is not None:
         return Malformed(400, "path_normalization_failed")
-    if options.normalize_path and head.path[0] == 0x2F:
-        head.path = normalize(head.path)
     return None
 
 

@@ -1,8 +1,8 @@
 """One canonical path, for matching, for policy and for the application alike (Envoy's `normalize_path`).
 
 RFC 3986 6.2.2: escaped unreserved characters are unescaped, dot segments removed; and as browsers and Envoy do, `\\` is
-a slash. Slashes are not merged, escaped slashes stay escaped: Envoy has settings of their own for these. The query is
-not touched. Two spellings of one path that differ here would be two doors to one room, one of them unguarded.
+a slash. What becomes of escaped slashes and of runs of slashes, Envoy has settings of their own for. The query is not
+touched. Two spellings of one path that differ here would be two doors to one room, one of them unguarded.
 """
 
 from __future__ import annotations
@@ -20,6 +20,24 @@ def normalize(path: bytes) -> bytes:
         return path
     plain = _ESCAPED_UNRESERVED.sub(_unescape, plain.replace(b"\\", b"/"))
     return _without_dots(plain) + mark + query
+
+
+_ESCAPED_SLASH = re.compile(rb"%(2[fF]|5[cC])")
+_SLASHES = re.compile(rb"//+")
+
+
+def unescape_slashes(path: bytes) -> bytes:
+    """`%2F` and `%5C` ahead of the query become what they stand for (`path_with_escaped_slashes_action`)."""
+    plain, mark, query = path.partition(b"?")
+    return _ESCAPED_SLASH.sub(_unescape, plain) + mark + query
+
+
+def merge_slashes(path: bytes) -> bytes:
+    """Runs of slashes ahead of the query become one (`merge_slashes`)."""
+    if b"//" not in path:
+        return path
+    plain, mark, query = path.partition(b"?")
+    return _SLASHES.sub(b"/", plain) + mark + query
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:

@@ -21,6 +21,7 @@ def test_fields() -> None:
             "defaultConfig": {"tracing": {"sampling": 100}},
             "defaultHttpRetryPolicy": {"attempts": 0},
             "trustDomain": "example.org",
+            "pathNormalization": {"normalization": "MERGE_SLASHES"},
             "connectTimeout": "2s",
             "extensionProviders": [{"name": "otel", "opentelemetry": {"service": "otel.obs", "port": 4318}}],
         }
@@ -32,13 +33,21 @@ def test_fields() -> None:
     assert found.trust_domain == "example.org"
     assert found.connect_timeout_s == 2.0
     assert found.otlp_endpoint == "otel.obs:4318"
+    assert found.path_normalization == "MERGE_SLASHES"
     assert found.warnings == ()
 
 
+def test_paths_are_normalised_unless_told_otherwise() -> None:
+    assert mesh_config({"pathNormalization": {}}).path_normalization == "BASE"
+    odd = mesh_config({"pathNormalization": {"normalization": "SOME"}})
+    assert odd.path_normalization == "BASE"
+    assert odd.warnings == ("mesh.pathNormalization.normalization: SOME is not supported, BASE is used",)
+
+
 def test_what_has_no_effect_is_warned_about() -> None:
-    found = mesh_config({"pathNormalization": {}, "outboundTrafficPolicy": {"mode": "MAYBE"}, "connectTimeout": "x"})
+    found = mesh_config({"meshMTLS": {}, "outboundTrafficPolicy": {"mode": "MAYBE"}, "connectTimeout": "x"})
     assert [warning.split(":")[0] for warning in found.warnings] == [
-        "mesh.pathNormalization",
+        "mesh.meshMTLS",
         "mesh.outboundTrafficPolicy.mode",
         "mesh.connectTimeout",
     ]

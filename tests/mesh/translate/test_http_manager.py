@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,24 @@ def test_what_differs(side: Side, server: str | None, details: str | None, remot
     assert found.get("server_name") == server
     assert found.get("forward_client_cert_details") == details
     assert found["use_remote_address"] is remote
+
+
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [
+        ("NONE", (False, False, "KEEP_UNCHANGED")),
+        ("BASE", (True, False, "KEEP_UNCHANGED")),
+        ("MERGE_SLASHES", (True, True, "KEEP_UNCHANGED")),
+        ("DECODE_AND_MERGE_SLASHES", (True, True, "UNESCAPE_AND_FORWARD")),
+    ],
+)
+def test_path_normalization(normalization: str, expected: tuple[bool, bool, str]) -> None:
+    mesh = state()
+    mesh = replace(mesh, mesh_config=replace(mesh.mesh_config, path_normalization=normalization))
+    proxy = mesh.workloads[("default", "reviews-v1-a")]
+    found = connection_manager(mesh, proxy, Side.INBOUND, stat_prefix="x", routes="9080")["typed_config"]
+    got = found["normalize_path"], found.get("merge_slashes", False), found["path_with_escaped_slashes_action"]
+    assert got == expected
 
 
 def test_filter_order() -> None:

@@ -103,14 +103,9 @@ def test_a_field_too_many_is_found_wherever_it_is(path: tuple[Any, ...], name: s
 @pytest.mark.skipif(not REFERENCE.exists(), reason="reference files are not here")
 def test_a_file_that_envoy_ran() -> None:
     file = yaml.safe_load((REFERENCE / "envoy.yaml").read_text())
-    refused = parse_bootstrap(file)
-    assert isinstance(refused, Refusal)
-    manager = "static_resources.listeners[1].filter_chains[0].filters[0].typed_config"
-    assert refused.path == f"{manager}.path_with_escaped_slashes_action"
-    del file["static_resources"]["listeners"][1]
     taken = parse_bootstrap(file)
     assert isinstance(taken, Bootstrap)
-    assert [listener.name for listener in taken.static_resources.listeners] == ["mesh"]
+    assert [listener.name for listener in taken.static_resources.listeners] == ["mesh", "edge"]
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="reference files are not here")

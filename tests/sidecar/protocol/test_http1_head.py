@@ -254,3 +254,48 @@ def test_any_bytes_end_in_a_verdict(data: bytes) -> None:
 def test_long_blanks_cost_linear_time() -> None:
     line = b"X:" + b" " * 60_000 + b"\x01"
     assert isinstance(parse_request(b"GET / HTTP/1.1\r\nHost: a\r\n" + line, PLAIN), Malformed)
+
+
+SLASHES = b"GET /a%2Fb%5cc/../d?e=%2f HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("KEEP_UNCHANGED", (b"/d?e=%2f", False)),
+        ("UNESCAPE_AND_FORWARD", (b"/a/b/d?e=%2f", False)),
+        ("UNESCAPE_AND_REDIRECT", (b"/a/b/d?e=%2f", True)),
+        ("REJECT_REQUEST", None),
+    ],
+)
+def test_escaped_slashes(action: str, expected: tuple[bytes, bool] | None) -> None:
+    found = parse(SLASHES, HeadOptions(normalize_path=True, escaped_slashes=action))
+    if expected is None:
+        assert found == Malformed(400, "path_normalization_failed")
+        return
+    assert isinstance(found, RequestMessage)
+    assert (found.head.path, found.redirect) == expected
+
+
+def test_no_redirect_to_where_one_is() -> None:
+    found = parse(b"GET /a?b=%2F HTTP/1.1\r\nHost: h\r\n\r\n", HeadOptions(escaped_slashes="UNESCAPE_AND_REDIRECT"))
+    assert isinstance(found, RequestMessage)
+    assert not found.redirect
+
+
+@pytest.mark.parametrize(
+    ("authority", "port", "dot", "expected"),
+    [
+        (b"a.b:80", True, False, b"a.b"),
+        (b"a.b.", False, True, b"a.b"),
+        (b"a.b.:443", False, True, b"a.b:443"),
+        (b"a.b.:443", True, True, b"a.b"),
+        (b"a.b.:443", True, False, b"a.b."),
+        (b"[::1]:80", True, True, b"[::1]"),
+        (b"[::1]", True, True, b"[::1]"),
+    ],
+)
+def test_stripped_host(authority: bytes, port: bool, dot: bool, expected: bytes) -> None:
+    found = parse(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % authority, HeadOptions(strip_port=port, strip_dot=dot))
+    assert isinstance(found, RequestMessage)
+    assert found.head.authority == expected

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.protocol.path import normalize
+from sidecar.protocol.path import merge_slashes, normalize, unescape_slashes
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "path_normalization.json"
 
@@ -35,12 +35,41 @@ def test_table(path: bytes, expected: bytes) -> None:
     assert normalize(path) == expected
 
 
+MODES = {
+    "Base": (False, False),
+    "MergeSlashes": (False, True),
+    "DecodeAndMergeSlashes": (True, True),
+}
+"""Istio's modes beside None: (escaped slashes are unescaped, slashes are merged)."""
+
+
+def in_mode(mode: str, path: bytes) -> bytes:
+    unescapes, merges = MODES[mode]
+    path = normalize(unescape_slashes(path) if unescapes else path)
+    return merge_slashes(path) if merges else path
+
+
+@pytest.mark.parametrize(
+    ("mode", "path", "expected"),
+    [
+        ("MergeSlashes", b"/a///b//", b"/a/b/"),
+        ("MergeSlashes", b"/a//b?c=//d", b"/a/b?c=//d"),
+        ("MergeSlashes", b"//a/%2F/b", b"/a/%2F/b"),
+        ("DecodeAndMergeSlashes", b"/a%2f%2Fb%5c..%5Cc", b"/a/c"),
+        ("DecodeAndMergeSlashes", b"/a?b=%2f//", b"/a?b=%2f//"),
+    ],
+)
+def test_slashes(mode: str, path: bytes, expected: bytes) -> None:
+    assert in_mode(mode, path) == expected
+
+
 @pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
-def test_base_mode_of_istio() -> None:
-    rows = [row for row in json.loads(CASES.read_text()) if row["mode"] == "Base"]
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_istio(mode: str) -> None:
+    rows = [row for row in json.loads(CASES.read_text()) if row["mode"] == mode]
     assert rows
     for row in rows:
-        assert normalize(row["path"].encode()) == row["expect"].encode(), row
+        assert in_mode(mode, row["path"].encode()) == row["expect"].encode(), row
 
 
 @given(st.text(alphabet="/.\\%2Eeab5cF?", max_size=30))
