@@ -53,6 +53,24 @@ class Surroundings(NamedTuple):
     node_id: str
 
 
+def _head_options(config: HttpConnectionManager, *, tls: bool) -> HeadOptions:
+    options, common = config.http_protocol_options, config.common_http_protocol_options
+    return HeadOptions(
+        accept_http_10=options.accept_http_10,
+        default_host=options.default_host_for_http_10.encode(),
+        strict_escapes=config.normalize_path or config.use_remote_address,
+        normalize_path=config.normalize_path,
+        merge_slashes=config.merge_slashes,
+        escaped_slashes=_escaped_slashes(config),
+        strip_port=config.strip_any_host_port,
+        strip_dot=config.strip_trailing_host_dot,
+        underscores=common.headers_with_underscores_action,
+        scheme=b"https" if tls else b"http",
+        head_bytes_max=config.max_request_headers_kb * 1024,
+        fields_max=common.max_headers_count,
+    )
+
+
 def _escaped_slashes(config: HttpConnectionManager) -> str:
     action = config.path_with_escaped_slashes_action
     if action != "IMPLEMENTATION_SPECIFIC_DEFAULT":
@@ -78,21 +96,8 @@ class Manager:
         self.sink = around.sink
         self.rng = around.rng
         self.stats = ManagerStats(around.stats, config.stat_prefix)
-        options, common = config.http_protocol_options, config.common_http_protocol_options
-        self.head_options = HeadOptions(
-            accept_http_10=options.accept_http_10,
-            default_host=options.default_host_for_http_10.encode(),
-            strict_escapes=config.normalize_path or config.use_remote_address,
-            normalize_path=config.normalize_path,
-            merge_slashes=config.merge_slashes,
-            escaped_slashes=_escaped_slashes(config),
-            strip_port=config.strip_any_host_port,
-            strip_dot=config.strip_trailing_host_dot,
-            underscores=common.headers_with_underscores_action,
-            scheme=b"https" if tls else b"http",
-            head_bytes_max=config.max_request_headers_kb * 1024,
-            fields_max=common.max_headers_count,
-        )
+        common = config.common_http_protocol_options
+        self.head_options = _head_options(config, tls=tls)
         self.heads = KnownRequests(self.head_options)
         self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
         self.headers_timeout_s = config.request_headers_timeout
