@@ -24,9 +24,6 @@ from orchestrator.runtimes.rootfs import RootSpec, Tree, enter_new_root
 START_TIMEOUT_S = 15.0
 """A child that does not reach execve in this time (a dead network file system) is killed."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-SIGNALS_UNSETTABLE = (signal.SIGKILL, signal.SIGSTOP)
-"""Every other one starts with its default in a container: Python ignores SIGPIPE and SIGXFSZ, a shell that started the
-mesh in the background SIGINT and SIGQUIT, nohup SIGHUP, and what is ignored outlives execve."""
 
 
 @dataclass(slots=True)
@@ -224,8 +221,7 @@ def become(spec: ContainerSpec, ids: IdMap, capabilities: Sequence[int], pipes: 
     kernel.bound_capabilities(capabilities)
     _take_ids(uid, gid, spec.supplemental_groups, ids)
     kernel.set_capabilities(capabilities if uid == 0 else ())
-    for number in signal.valid_signals().difference(SIGNALS_UNSETTABLE):
-        signal.signal(number, signal.SIG_DFL)
+    kernel.default_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(0o022)
     _execute(spec.argv, {"PATH": DEFAULT_PATH, "HOME": "/root" if uid == 0 else "/", **spec.env})

@@ -67,3 +67,17 @@ def test_a_tree_made_read_only_and_moved(machine: None, tmp_path: Path) -> None:
     )
     assert out.split() == ["x", "30", "[]"]
     assert not list((tmp_path / "to").iterdir())
+
+
+def test_no_signal_stays_ignored() -> None:
+    """Those of Python, those a shell ignores in the background, and the two that only the raw call reaches."""
+    out = child(
+        "import ctypes, signal, struct\n"
+        "for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)\n"
+        "ignore = struct.pack('QQQQ', 1, 0, 0, 0)\n"
+        "k._libc.syscall(ctypes.c_long(k._SYS_RT_SIGACTION), 32, ignore, None, ctypes.c_size_t(8))\n"
+        "read = lambda: int([l.split()[1] for l in open('/proc/self/status') if l.startswith('SigIgn')][0], 16)\n"
+        "before = read(); k.default_signals()\n"
+        "print(bool(before & 1 << 31), bool(before & 1 << 1), read())"
+    )
+    assert out.split() == ["True", "True", "0"]
