@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("mesh.cli.lifecycle:check", "Try what the machine must allow; print the remedy for what it does not."),
     "image": ("mesh.cli.image:image", "Bind image names to directories and commands."),
     "apply": ("mesh.cli.apply:apply", "Create or update objects from files."),
+    "validate": ("mesh.cli.validate:validate", "Check files without a mesh: structure and meaning, with lines."),
     "delete": ("mesh.cli.delete:delete", "Delete objects by file or by name."),
     "get": ("mesh.cli.get:get", "List objects, or show some."),
     "describe": ("mesh.cli.describe:describe", "Show one object in words, with its events."),

@@ -13,11 +13,10 @@ import yaml
 from mesh.cli.output import Failure
 from mesh.kube.kinds import Kind, KindRegistry, builtin_registry
 from mesh.kube.objects import Object
+from mesh.offline.documents import ALIASES_MAX
 
 SUFFIXES = (".yaml", ".yml", ".json")
 BYTES_MAX = 16 << 20
-ALIASES_MAX = 100
-"""An alias may repeat its anchor's whole content: a document with many of them is a bomb, not a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,13 @@ def load(paths: tuple[str, ...], namespace: str | None = None) -> list[Document]
     return [
         _document(value, where, registry, namespace)
         for path in paths
-        for file, text in _texts(path)
+        for file, text in texts(path)
         for value, where in _values(file, text)
     ]
 
 
-def _texts(path: str) -> Iterator[tuple[str, str]]:
+def texts(path: str) -> Iterator[tuple[str, str]]:
+    """(name, content) of each manifest below a path; `-` is standard input."""
     if path == "-":
         yield "standard input", sys.stdin.read(BYTES_MAX)
         return

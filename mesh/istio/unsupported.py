@@ -46,11 +46,19 @@ _VALUES: dict[str, tuple[tuple[str, frozenset[str]], ...]] = {
     "ServiceEntry": (("resolution", frozenset({"DYNAMIC_DNS"})),),
     "Gateway": (("servers[].tls.mode", frozenset({"AUTO_PASSTHROUGH"})),),
 }
+KINDS = frozenset({
+    "RequestAuthentication", "AuthorizationPolicy", "WorkloadEntry", "WorkloadGroup", "Sidecar", "Telemetry",
+    "ProxyConfig",
+})  # fmt: skip
+"""Kinds that are checked and not acted on yet. To store a policy that nobody enforces would be worse than none."""
+
 CLAIM_PREFIX = "@request.auth.claims"
 
 
 def unsupported(obj: Object) -> tuple[Message, ...]:
     kind, spec = str(obj.get("kind") or ""), mapping(obj.get("spec"))
+    if kind in KINDS and str(obj.get("apiVersion")).partition("/")[0].endswith(".istio.io"):
+        return (Message("kind", f"{kind} has no effect in this mesh yet, so it is not accepted"),)
     found = [
         Message(f"spec.{path}", "not supported by this mesh")
         for wanted in _PATHS.get(kind, ())

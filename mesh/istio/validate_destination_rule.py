@@ -45,7 +45,7 @@ def check_traffic_policy(found: Findings, policy: Spec, *, host: str, port_level
     if not any(policy.get(key) is not None for key in BLOCKS) and not port_level:
         found.error("traffic policy must have at least one field")
     if policy.get("connectionPool") is not None:
-        _check_pools(found.at("connectionPool"), mapping(policy["connectionPool"]))
+        check_pools(found.at("connectionPool"), mapping(policy["connectionPool"]))
     if policy.get("outlierDetection") is not None:
         _check_outliers(found.at("outlierDetection"), mapping(policy["outlierDetection"]))
     if policy.get("loadBalancer") is not None:
@@ -87,7 +87,7 @@ def check_client_tls(found: Findings, tls: Spec) -> None:
             found.require(not tls.get(key), f"ISTIO_MUTUAL TLS cannot have {key}", key)
 
 
-def _check_pools(found: Findings, pools: Spec) -> None:
+def check_pools(found: Findings, pools: Spec) -> None:
     if pools.get("tcp") is None and pools.get("http") is None:
         found.error("connection pool must have at least one field")
     http, tcp = mapping(pools.get("http")), mapping(pools.get("tcp"))

@@ -94,12 +94,17 @@ class KindRegistry:
         return None
 
 
-def _istio(kind: str, plural: str, *short_names: str, group: str = "networking.istio.io") -> list[Kind]:
-    versions = ("v1", "v1beta1", "v1alpha3") if group == "networking.istio.io" else ("v1", "v1beta1")
-    categories = (
-        "istio-io",
-        "networking-istio-io" if group == "networking.istio.io" else "security-istio-io",
-    )
+_ISTIO_VERSIONS = {
+    "networking.istio.io": ("v1", "v1beta1", "v1alpha3"),
+    "security.istio.io": ("v1", "v1beta1"),
+    "telemetry.istio.io": ("v1", "v1alpha1"),
+}
+
+
+def _istio(
+    kind: str, plural: str, *short_names: str, group: str = "networking.istio.io", versions: tuple[str, ...] = ()
+) -> list[Kind]:
+    categories = ("istio-io", group.replace(".", "-"))
     return [
         Kind(
             group,
@@ -110,7 +115,7 @@ def _istio(kind: str, plural: str, *short_names: str, group: str = "networking.i
             categories=categories,
             subresources=("status",),
         )
-        for version in versions
+        for version in versions or _ISTIO_VERSIONS[group]
     ]
 
 
@@ -168,6 +173,19 @@ GATEWAY, *_OLD_GATEWAY = _istio("Gateway", "gateways", "gw")
 PEER_AUTHENTICATION, *_OLD_PEER_AUTHENTICATION = _istio(
     "PeerAuthentication", "peerauthentications", "pa", group="security.istio.io"
 )
+REQUEST_AUTHENTICATION, *_OLD_REQUEST_AUTHENTICATION = _istio(
+    "RequestAuthentication", "requestauthentications", "ra", group="security.istio.io"
+)
+AUTHORIZATION_POLICY, *_OLD_AUTHORIZATION_POLICY = _istio(
+    "AuthorizationPolicy", "authorizationpolicies", "ap", group="security.istio.io"
+)
+WORKLOAD_ENTRY, *_OLD_WORKLOAD_ENTRY = _istio("WorkloadEntry", "workloadentries", "we")
+WORKLOAD_GROUP, *_OLD_WORKLOAD_GROUP = _istio("WorkloadGroup", "workloadgroups", "wg")
+SIDECAR, *_OLD_SIDECAR = _istio("Sidecar", "sidecars")
+PROXY_CONFIG = _istio("ProxyConfig", "proxyconfigs", versions=("v1beta1",))[0]
+TELEMETRY, *_OLD_TELEMETRY = _istio("Telemetry", "telemetries", "telemetry", group="telemetry.istio.io")
+ENVOY_FILTER = _istio("EnvoyFilter", "envoyfilters", versions=("v1alpha3",))[0]
+WASM_PLUGIN = _istio("WasmPlugin", "wasmplugins", group="extensions.istio.io", versions=("v1alpha1",))[0]
 
 BUILT_IN: tuple[Kind, ...] = (
     POD, SERVICE, ENDPOINTS, ENDPOINT_SLICE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, NAMESPACE, NODE, EVENT,
@@ -177,6 +195,13 @@ BUILT_IN: tuple[Kind, ...] = (
     SERVICE_ENTRY, *_OLD_SERVICE_ENTRY,
     GATEWAY, *_OLD_GATEWAY,
     PEER_AUTHENTICATION, *_OLD_PEER_AUTHENTICATION,
+    REQUEST_AUTHENTICATION, *_OLD_REQUEST_AUTHENTICATION,
+    AUTHORIZATION_POLICY, *_OLD_AUTHORIZATION_POLICY,
+    WORKLOAD_ENTRY, *_OLD_WORKLOAD_ENTRY,
+    WORKLOAD_GROUP, *_OLD_WORKLOAD_GROUP,
+    SIDECAR, *_OLD_SIDECAR,
+    TELEMETRY, *_OLD_TELEMETRY,
+    PROXY_CONFIG, ENVOY_FILTER, WASM_PLUGIN,
 )  # fmt: skip
 
 

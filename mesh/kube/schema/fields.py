@@ -38,7 +38,7 @@ _PACKAGES = {
     "rbac.authorization.k8s.io": "rbac",
     "scheduling.k8s.io": "scheduling",
 }
-_ISTIO_GROUPS = ("networking.istio.io", "security.istio.io")
+_ISTIO_GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,28 @@ def test_istios_schema_table(row: dict[str, Any]) -> None:
     assert check(row["doc"]).valid is row["valid"]
 
 
-def test_another_istio_kind_is_refused_by_name() -> None:
-    verdict = validate({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": "a"}})
-    assert verdict.errors[0].message == "EnvoyFilter is not supported by this mesh"
+@pytest.mark.parametrize(
+    ("api_version", "kind", "instead"),
+    [
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", "use VirtualService"),
+        ("extensions.istio.io/v1alpha1", "WasmPlugin", "use AuthorizationPolicy"),
+        ("networking.istio.io/v1", "Unheard", "Unheard is not supported by this mesh"),
+    ],
+)
+def test_kinds_are_refused_with_what_to_use_instead(api_version: str, kind: str, instead: str) -> None:
+    verdict = validate({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}})
+    assert instead in verdict.errors[0].message
+
+
+def test_a_dry_run_is_true_or_false() -> None:
+    policy = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+              "metadata": {"name": "a", "annotations": {"istio.io/dry-run": "maybe"}}, "spec": {}}  # fmt: skip
+    assert check(policy).errors[0].path == "metadata.annotations[istio.io/dry-run]"
+
+
+def test_a_workload_entry_needs_a_spec() -> None:
+    entry = {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": "a"}}
+    assert check(entry).errors[0].message == "spec: Required value"
 
 
 def test_kinds_of_others_are_not_judged() -> None:
