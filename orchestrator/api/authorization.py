@@ -12,6 +12,8 @@ COMPONENTS = "pocketmesh:components"
 READERS = "pocketmesh:readers"
 _READ = frozenset(("get", "list", "watch"))
 _NOT_FOR_READERS = frozenset(("secrets",))
+_ACTS = frozenset(("exec", "attach", "portforward", "proxy"))
+"""Subresources that are GET requests (of a WebSocket) and yet change things."""
 _EVERYBODY = frozenset(("selfsubjectreviews",))
 
 
@@ -20,7 +22,8 @@ def authorize(call: Call, verb: str) -> None:
     groups = call.user.groups
     if MASTERS in groups or COMPONENTS in groups:
         return
-    if READERS in groups and verb in _READ and call.kind.plural not in _NOT_FOR_READERS:
+    reads = verb in _READ and call.subresource not in _ACTS and call.kind.plural not in _NOT_FOR_READERS
+    if READERS in groups and reads:
         return
     if call.kind.plural in _EVERYBODY:
         return

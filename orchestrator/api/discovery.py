@@ -19,6 +19,11 @@ _SUBRESOURCES: dict[str, tuple[dict[str, str] | None, tuple[str, ...]]] = {
     "binding": ({"group": "", "version": "v1", "kind": "Binding"}, ("create",)),
     "token": ({"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}, ("create",)),
     "finalize": (None, ("update",)),
+    "exec": ({"group": "", "version": "v1", "kind": "PodExecOptions"}, ("create", "get")),
+    "portforward": ({"group": "", "version": "v1", "kind": "PodPortForwardOptions"}, ("create", "get")),
+    "attach": ({"group": "", "version": "v1", "kind": "PodAttachOptions"}, ("create", "get")),
+    "eviction": ({"group": "policy", "version": "v1", "kind": "Eviction"}, ("create",)),
+    "ephemeralcontainers": (None, ("get", "patch", "update")),
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from mesh.kube.objects import Object
+from orchestrator.runtimes.base import Session
 
 
 class NodeBackend(Protocol):
@@ -24,3 +26,11 @@ class NodeBackend(Protocol):
         timestamps: bool = False,
         limit_bytes: int | None = None,
     ) -> AsyncIterator[bytes]: ...
+
+    def execute(self, pod: Object, container: str, argv: Sequence[str], *, terminal: bool) -> Session:
+        """Start a command in a running container; `ApiError` when the container does not run here."""
+        ...
+
+    async def connect(self, pod: Object, port: int) -> socket.socket:
+        """A connected, non-blocking TCP socket to the port inside the pod; `ApiError` or `OSError` else."""
+        ...

@@ -20,6 +20,7 @@ from orchestrator.api.deletion import Deletion
 from orchestrator.api.errors import bad_request, failure, not_allowed, status_body
 from orchestrator.api.negotiate import Representation, representation, wants_yaml
 from orchestrator.api.node import NodeBackend
+from orchestrator.api.pod_streams import PodStreams
 from orchestrator.api.reads import Listed, ListOptions, Reads
 from orchestrator.api.resources import Resources
 from orchestrator.api.routes import Target
@@ -30,6 +31,8 @@ from orchestrator.store.base import Record
 
 JSON = "application/json"
 LIMIT_MAX = 2**31
+UPGRADED = frozenset(("exec",))
+"""Subresources that turn their connection into something else."""
 Query = Mapping[str, str]
 
 
@@ -59,6 +62,7 @@ class Rest:
         self._api = api
         self.watches = WatchStream(api.reads, api.several_versions)
         self.logs = LogStream(api.resources)
+        self.pods = PodStreams(api.resources)
 
     async def handle(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:
         query = request.query
@@ -72,6 +76,8 @@ class Rest:
             raise not_allowed()
         if target.subresource and target.subresource not in target.kind.subresources:
             return await self._foreign_subresource(request, call)
+        if target.subresource in UPGRADED:
+            return await self.pods.serve(request, call, self._api.node)
         accept = request.headers.get("Accept", "")
         form = representation(accept)
         if form is None:

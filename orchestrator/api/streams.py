@@ -149,7 +149,7 @@ class LogStream:
             raise not_implemented("this server has no node that could give logs")
         query = request.query
         pod = await self._resources.get(call)
-        container = _container(call, pod, query.get("container", ""))
+        container = container_of(call, pod, query.get("container", ""))
         lines = node.logs(
             pod,
             container,
@@ -175,7 +175,7 @@ class LogStream:
         return response
 
 
-def _container(call: Call, pod: Object, wanted: str) -> str:
+def container_of(call: Call, pod: Object, wanted: str) -> str:
     spec = pod.get("spec") or {}
     regular = [c["name"] for c in spec.get("containers") or []]
     init = [c["name"] for c in spec.get("initContainers") or []]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from mesh.kube.client import Client
@@ -21,14 +22,16 @@ from mesh.kube.objects import Object, name_of, namespace_of, uid_of
 from mesh.kube.tasks import spawn
 from orchestrator.api.errors import failure
 from orchestrator.controllers.controller import Informers
+from orchestrator.controllers.node import NODE_IP
 from orchestrator.events import EventRecorder
 from orchestrator.images import Images
 from orchestrator.kubelet.addresses import PodAddresses
 from orchestrator.kubelet.environment import service_variables
 from orchestrator.kubelet.logs import Wanted, read
+from orchestrator.kubelet.pod_launch import CONNECT_TIMEOUT_S, uses_proxy
 from orchestrator.kubelet.pod_worker import Node, PodWorker, is_over
 from orchestrator.layout import Layout
-from orchestrator.runtimes.base import Runtime
+from orchestrator.runtimes.base import Runtime, Sandbox, Session
 from orchestrator.runtimes.zygote import ProxyRuntime
 
 log = logging.getLogger(__name__)
@@ -140,6 +143,35 @@ class Kubelet:
         since = time.time() - since_seconds if since_seconds is not None else None
         wanted = Wanted(follow, tail_lines, since, timestamps, limit_bytes)
         return self._read_log(pod, container, previous, wanted)
+
+    def execute(self, pod: Object, container: str, argv: Sequence[str], *, terminal: bool) -> Session:
+        sandbox = self._sandbox(pod)
+        worker = self._workers[uid_of(pod)]
+        found = next((known for known in worker.containers if known.name == container), None)
+        if found is None or not found.running:
+            raise failure(500, f'unable to upgrade connection: container not found ("{container}")')
+        if uses_proxy(found):
+            raise failure(501, f"container {container} is the mesh's own proxy, which runs no commands")
+        return sandbox.attached(container, argv, terminal=terminal)
+
+    async def connect(self, pod: Object, port: int) -> socket.socket:
+        if pod["spec"].get("hostNetwork"):
+            connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            connection.setblocking(False)
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await asyncio.get_running_loop().sock_connect(connection, (NODE_IP, port))
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+        return await self._sandbox(pod).connect(port, timeout_s=CONNECT_TIMEOUT_S)
+
+    def _sandbox(self, pod: Object) -> Sandbox:
+        worker = self._workers.get(uid_of(pod))
+        if worker is None or worker.sandbox is None:
+            raise failure(500, f"unable to upgrade connection: pod does not exist: {name_of(pod)} does not run here")
+        return worker.sandbox
 
     async def _read_log(self, pod: Object, name: str, previous: bool, wanted: Wanted) -> AsyncIterator[bytes]:
         attempt = self._attempt(pod, name, previous)

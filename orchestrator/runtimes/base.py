@@ -137,6 +137,26 @@ class ExecResult:
     timed_out: bool = False
 
 
+class Session(Protocol):
+    """A command inside a container and this side of its streams. `stderr` is None when a terminal joins both."""
+
+    stdin: int
+    stdout: int
+    stderr: int | None
+
+    def close_stdin(self) -> None:
+        """The command reads the end of its input; on a terminal, which has no such end, end-of-file is typed."""
+        ...
+
+    def resize(self, width: int, height: int) -> None: ...
+
+    async def wait(self) -> int:
+        """The exit code, once the command has ended; raises `RuntimeFailure` when it could not be started."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Sandbox(Protocol):
     """A running pod. Every method raises `RuntimeFailure` when the sandbox says no or is gone."""
 
@@ -164,6 +184,10 @@ class Sandbox(Protocol):
         ...
 
     async def execute(self, name: str, argv: Sequence[str], *, timeout_s: float) -> ExecResult: ...
+
+    def attached(self, name: str, argv: Sequence[str], *, terminal: bool) -> Session:
+        """Start a command on streams of its own; the session is the caller's to close, which ends the command."""
+        ...
 
     async def connect(self, port: int, *, timeout_s: float) -> socket.socket:
         """A connected, non-blocking TCP socket to POD_IP:port, made inside the pod; OSError/TimeoutError else."""

@@ -7,10 +7,13 @@ becomes the shim's own (a child of a process that ended belongs to its namespace
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import signal
 import socket
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +52,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """The child's stdout and stderr."""
+    """The child's standard streams; `stdin` None = nothing to read. `terminal`: all three are the side of a
+    pseudo-terminal that becomes the child's controlling terminal."""
 
     stdout: int
     stderr: int
+    stdin: int | None = None
+    terminal: bool = False
 
 
 def start(
@@ -208,11 +214,14 @@ def _capabilities(spec: ContainerSpec) -> tuple[int, ...]:
 def become(spec: ContainerSpec, ids: IdMap, capabilities: Sequence[int], pipes: Pipes) -> NoReturn:
     """Turn this process, already inside, into the container's program."""
     uid, gid = spec.run_as_user or 0, spec.run_as_group or 0
-    null = os.open("/dev/null", os.O_RDONLY)
+    stdin = os.open("/dev/null", os.O_RDONLY) if pipes.stdin is None else pipes.stdin
+    if pipes.terminal:
+        fcntl.ioctl(stdin, termios.TIOCSCTTY, 0)  # this process leads a new session
     for descriptor in {pipes.stdout, pipes.stderr}:
         if ids.whole and ids.host_id(uid) is not None:
-            os.fchown(descriptor, uid, -1)  # so that /dev/stdout can be opened again
-    os.dup2(null, 0)
+            with contextlib.suppress(PermissionError):  # one made outside the pod may keep its owner
+                os.fchown(descriptor, uid, -1)  # so that /dev/stdout can be opened again
+    os.dup2(stdin, 0)
     os.dup2(pipes.stdout, 1)
     os.dup2(pipes.stderr, 2)
     kernel.join_new_session_keyring()

@@ -30,6 +30,7 @@ from orchestrator.runtimes.base import (
 )
 from orchestrator.runtimes.container import DEFAULT_PATH, visible_directories
 from orchestrator.runtimes.idmap import IdMap
+from orchestrator.runtimes.session import PipeSession, start_session
 from orchestrator.runtimes.shim_client import ask, events, listener_pid, process_ended
 
 EXEC_GRACE_S = 5.0
@@ -136,6 +137,9 @@ class ProcessSandbox:
         message = {"verb": "exec", "name": name, "argv": list(argv), "timeout_s": timeout_s}
         answer, _ = await ask(self._socket, message, timeout_s=timeout_s + EXEC_GRACE_S)
         return ExecResult(answer["exit_code"], base64.b64decode(answer["output"]), answer["timed_out"])
+
+    def attached(self, name: str, argv: Sequence[str], *, terminal: bool) -> PipeSession:
+        return start_session(self._socket, {"verb": "exec", "name": name, "argv": list(argv)}, terminal=terminal)
 
     async def connect(self, port: int, *, timeout_s: float) -> socket.socket:
         _, (descriptor,) = await ask(self._socket, {"verb": "socket", "type": "stream"}, timeout_s=timeout_s)

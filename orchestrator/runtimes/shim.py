@@ -77,6 +77,7 @@ class Shim:
         self._hooks: dict[tuple[str, int, str], socket.socket] = {}
         if inbound is not None:
             self._hooks[INBOUND, 0, "unix"] = inbound
+        self._attached: dict[socket.socket, int] = {}
         self._watchers: set[socket.socket] = set()
         self._connections: set[socket.socket] = set()
         self._stopping = False
@@ -144,6 +145,8 @@ class Shim:
 
     def _hang_up(self, connection: socket.socket) -> None:
         self._watchers.discard(connection)
+        if (command := self._attached.pop(connection, None)) is not None:
+            self._executions.abandon(command)
         if connection in self._connections:
             self._connections.discard(connection)
             self._selector.unregister(connection)
@@ -241,7 +244,9 @@ class Shim:
             os.kill(attempt.pid, int(message["signal"]))
         return {}, ()
 
-    def _exec(self, message: wire.Message, _: list[int], connection: socket.socket) -> Answer:
+    def _exec(self, message: wire.Message, descriptors: list[int], connection: socket.socket) -> Answer:
+        """With descriptors (stdin, stdout, stderr; or one terminal) they are the command's streams, and it ends
+        when the connection does."""
         attempt = self._running(message["name"])
         if attempt is None:
             raise RuntimeFailure("NotRunning", f"container {message['name']} is not running")
@@ -254,7 +259,12 @@ class Shim:
             if connection in self._connections:
                 self._reply(connection, answer)
 
-        self._executions.start(launch, reply, timeout_s=float(message["timeout_s"]))
+        if descriptors:
+            stdin, out, err = descriptors if len(descriptors) == 3 else descriptors[:1] * 3
+            pipes = Pipes(out, err, stdin, terminal=len(descriptors) == 1)
+            self._attached[connection] = self._executions.start_attached(launch, pipes, reply)
+        else:
+            self._executions.start(launch, reply, timeout_s=float(message["timeout_s"]))
         return None
 
     def _open_log(self, message: wire.Message, _: list[int], connection: socket.socket) -> Answer:

@@ -25,20 +25,39 @@ async def ask(
     """
     try:
         async with asyncio.timeout(timeout_s):
-            with _connect(path) as connection:
-                wire.send(connection, dict(message), descriptors)
-                received = await _receive(connection)
+            with begin(path, message, descriptors) as connection:
+                return await answer(connection, path)
     except TimeoutError:
         raise RuntimeFailure("RunContainerError", f"no answer from {path} in {timeout_s:.0f} s") from None
+
+
+def begin(path: str, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> socket.socket:
+    """Ask without waiting; the connection is the caller's to close, which tells the peer that nobody waits."""
+    try:
+        connection = _connect(path)
+    except OSError as failure:
+        raise RuntimeFailure("SandboxGone", f"{path}: {failure}") from None
+    try:
+        wire.send(connection, dict(message), descriptors)
+    except (OSError, wire.WireError) as failure:
+        connection.close()
+        raise RuntimeFailure("SandboxGone", f"{path}: {failure}") from None
+    return connection
+
+
+async def answer(connection: socket.socket, path: str) -> tuple[wire.Message, list[int]]:
+    """What the peer says to `begin`'s question, whenever it says it."""
+    try:
+        received = await _receive(connection)
     except (OSError, wire.WireError) as failure:
         raise RuntimeFailure("SandboxGone", f"{path}: {failure}") from None
     if received is None:
         raise RuntimeFailure("SandboxGone", f"{path} hung up")
-    answer, sent = received
-    if "error" in answer:
+    reply, sent = received
+    if "error" in reply:
         wire.close_all(sent)
-        raise RuntimeFailure(str(answer.get("reason", "RunContainerError")), str(answer["error"]))
-    return answer, sent
+        raise RuntimeFailure(str(reply.get("reason", "RunContainerError")), str(reply["error"]))
+    return reply, sent
 
 
 async def events(path: str, message: Mapping[str, Any]) -> AsyncIterator[wire.Message]:

@@ -32,3 +32,9 @@ def test_rules(group: str, kind: Kind, verb: str, allowed: bool) -> None:
     assert failure.value.code == 403
     assert f'User "u" cannot {verb} resource "{kind.plural}"' in failure.value.message
     assert not is_administrator(call.user)
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward", "proxy"])
+def test_readers_do_not_act_on_pods(subresource: str) -> None:
+    with pytest.raises(ApiError, match="pods/" + subresource):
+        authorize(Call(User("u", groups=(READERS,)), POD, "default", "x", subresource), "get")

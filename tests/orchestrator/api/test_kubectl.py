@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,34 +14,11 @@ from mesh.kube.errors import ApiError
 from mesh.kube.kinds import DEPLOYMENT, EVENT, NODE, POD
 from mesh.kube.objects import Object
 from orchestrator.api.server import ApiServer
+from orchestrator.runtimes.base import Session
 from tests.support.api_objects import deployment, pod
+from tests.support.kubectl import TIMEOUT_S, VERSIONS, Kubectl, command, require
 
 pytestmark = pytest.mark.integration
-
-VERSIONS = ("1.29", "1.30", "1.31", "1.32", "1.33")
-TIMEOUT_S = 20.0
-
-
-def binary(version: str) -> str | None:
-    """`kubectl.1.NN` beside the kubectl of the path, which only dispatches; else a plain kubectl."""
-    found = shutil.which("kubectl")
-    if found is None:
-        return None
-    beside = Path(found).resolve().parent / f"kubectl.{version}"
-    if beside.exists():
-        return str(beside)
-    return found if version == "1.32" else None
-
-
-class Result:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def __repr__(self) -> str:
-        return f"exit {self.code}\n{self.out}\n{self.err}"
-
-
-Kubectl = Callable[..., Awaitable[Result]]
 
 
 class Node:
@@ -69,6 +45,12 @@ class Node:
             await asyncio.sleep(0.05)
             yield b"followed\n"
 
+    def execute(self, pod: Object, container: str, argv: Sequence[str], *, terminal: bool) -> Session:
+        raise ApiError(500, "InternalError", "no containers here", {"message": "no containers here"})
+
+    async def connect(self, pod: Object, port: int) -> socket.socket:
+        raise ConnectionRefusedError
+
 
 @pytest.fixture(params=["1.32"])
 def version(request: pytest.FixtureRequest) -> str:
@@ -77,24 +59,9 @@ def version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def kubectl(server: ApiServer, tmp_path: Path, version: str) -> Kubectl:
-    program = binary(version)
-    if program is None:
-        pytest.skip(f"kubectl {version} is not installed")
+    program = require(version)
     server.set_node_backend(Node())
-
-    async def run(*arguments: str, stdin: str = "") -> Result:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig"), "HOME": str(tmp_path)},
-        )
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), TIMEOUT_S)
-        return Result(process.returncode or 0, out.decode(), err.decode())
-
-    return run
+    return command(program, tmp_path)
 
 
 MANIFEST = """
@@ -205,9 +172,9 @@ STORY: list[tuple[str, str, str]] = [
 
 
 async def test_a_story(kubectl: Kubectl) -> None:
-    for command, expected, stdin in STORY:
-        result = await kubectl(*command.split(" "), stdin=stdin)
-        assert re.search(expected, result.out + result.err), f"kubectl {command}: {result}"
+    for words, expected, stdin in STORY:
+        result = await kubectl(*words.split(" "), stdin=stdin)
+        assert re.search(expected, result.out + result.err), f"kubectl {words}: {result}"
 
 
 @pytest.mark.parametrize("version", VERSIONS, indirect=True)
