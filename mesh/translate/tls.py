@@ -146,7 +146,9 @@ def _secret(name: str) -> Resource:
 
 
 def _upstream(common: Resource, sni: str) -> Resource:
-    fields: Resource = {"common_tls_context": common}
+    # Envoy's own maximum towards upstreams is TLS 1.2; Istio raises it.
+    parameters = {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"}
+    fields: Resource = {"common_tls_context": {"tls_params": parameters, **common}}
     if sni:
         fields["sni"] = sni
     return {"name": "envoy.transport_sockets.tls", "typed_config": config("upstream_tls", **fields)}

@@ -24,8 +24,6 @@ class Rds(Message, frozen=True, kw_only=True):
 class HttpProtocolOptions(Message, frozen=True, kw_only=True):
     """common_http_protocol_options, downstream and upstream."""
 
-    ONLY_DEFAULT = ("max_connection_duration",)
-
     idle_timeout: Duration | None = None
     """None = an hour; 0 = none."""
     max_connection_duration: Duration | None = None
@@ -115,6 +113,8 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
             return "stat_prefix", "must not be empty"
         if not 1 <= self.max_request_headers_kb <= REQUEST_HEADERS_KIB_MAX.high:
             return "max_request_headers_kb", "must be between 1 and 8192"
+        if self.common_http_protocol_options.max_connection_duration is not None:
+            return "common_http_protocol_options.max_connection_duration", "unsupported towards downstreams"
         if self.common_http_protocol_options.max_requests_per_connection:
             return "common_http_protocol_options.max_requests_per_connection", "unsupported towards downstreams"
         return _order_problem(self.http_filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from sidecar.config.core import ConfigSource, DataSource
@@ -10,6 +11,7 @@ from sidecar.config.message import Message, Range
 
 TlsProtocol = Literal["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"]
 ALPN_BYTES_MAX = 255
+_HASH = re.compile(r"[0-9A-Fa-f]{64}|([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 
 
 class TlsParameters(Message, frozen=True, kw_only=True):
@@ -47,12 +49,9 @@ class SubjectAltNameMatcher(Message, frozen=True, kw_only=True):
     san_type: Literal["EMAIL", "DNS", "URI", "IP_ADDRESS"]
     matcher: StringMatcher
 
-    def problem(self) -> tuple[str, str] | None:
-        return ("san_type", "EMAIL is unsupported") if self.san_type == "EMAIL" else None
-
 
 class CertificateValidationContext(Message, frozen=True, kw_only=True):
-    ONLY_DEFAULT = ("verify_certificate_hash", "trust_chain_verification")
+    ONLY_DEFAULT = ("trust_chain_verification",)
 
     trusted_ca: DataSource | None = None
     verify_certificate_hash: tuple[str, ...] = ()
@@ -60,6 +59,14 @@ class CertificateValidationContext(Message, frozen=True, kw_only=True):
     match_subject_alt_names: tuple[StringMatcher, ...] = ()
     """Deprecated: any type of name."""
     trust_chain_verification: Literal["VERIFY_TRUST_CHAIN", "ACCEPT_UNTRUSTED"] = "VERIFY_TRUST_CHAIN"
+
+    def problem(self) -> tuple[str, str] | None:
+        for index, one in enumerate(self.verify_certificate_hash):
+            if not _HASH.fullmatch(one):
+                return f"verify_certificate_hash[{index}]", "must be a SHA-256 in hexadecimal"
+        if self.verify_certificate_hash and self.trusted_ca is None:
+            return "verify_certificate_hash", "unsupported without trusted_ca"
+        return None
 
 
 class SdsSecretConfig(Message, frozen=True, kw_only=True):
@@ -125,18 +132,25 @@ class DownstreamTlsContext(Message, frozen=True, kw_only=True):
 class UpstreamTlsContext(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 
-    ONLY_DEFAULT = ("auto_host_sni", "auto_sni_san_validation", "allow_renegotiation")
+    ONLY_DEFAULT = ("allow_renegotiation",)
 
     common_tls_context: CommonTlsContext
     sni: str = ""
     auto_host_sni: bool = False
+    """The SNI is the endpoint's hostname, if it has one."""
     auto_sni_san_validation: bool = False
+    """One of the certificate's DNS names must be the SNI."""
     allow_renegotiation: bool = False
     max_session_keys: Annotated[int, Range(0, 2**32 - 1)] = 1
+    """Sessions to resume that are kept; 0 = none."""
 
     def problem(self) -> tuple[str, str] | None:
-        chosen = self.common_tls_context.tls_params.cipher_suites
-        return ("common_tls_context.tls_params.cipher_suites", "unsupported towards upstreams") if chosen else None
+        common = self.common_tls_context
+        if self.auto_sni_san_validation and not (self.sni or self.auto_host_sni):
+            return "auto_sni_san_validation", "needs sni or auto_host_sni"
+        if self.auto_sni_san_validation and common.validation is None:
+            return "auto_sni_san_validation", "needs a validation context"
+        return None
 
 
 class Secret(Message, frozen=True, kw_only=True):

@@ -20,9 +20,6 @@ class InnerTransportSocket(Message, frozen=True, kw_only=True):
 class ProxyProtocolConfig(Message, frozen=True, kw_only=True):
     version: Literal["V1", "V2"] = "V1"
 
-    def problem(self) -> tuple[str, str] | None:
-        return ("version", "only V2 is supported") if self.version != "V2" else None
-
 
 class ProxyProtocolUpstreamTransport(Message, frozen=True, kw_only=True):
     """The header goes first, then the inner socket's handshake."""
@@ -31,10 +28,6 @@ class ProxyProtocolUpstreamTransport(Message, frozen=True, kw_only=True):
 
     config: ProxyProtocolConfig = ProxyProtocolConfig()
     transport_socket: InnerTransportSocket
-
-    def problem(self) -> tuple[str, str] | None:
-        # Defaults are not checked by decoding: an absent config means V1.
-        return ("config.version", "only V2 is supported") if self.config.version != "V2" else None
 
 
 class UpstreamTransportSocket(Message, frozen=True, kw_only=True):

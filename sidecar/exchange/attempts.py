@@ -16,6 +16,7 @@ from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.endpoints import Destination
 from sidecar.exchange.http1_client import Http1Client, Reset
 from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.pool import Pool
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
 from sidecar.protocol.http1_response import ResponseMessage
@@ -49,7 +50,8 @@ class Attempts:
     """Of the cluster, for our priority; set with the first attempt."""
     high = False
     """The route's priority is HIGH."""
-    pool_waiting = False
+    pool_waiting: Pool | None = None
+    """Where a connection is awaited."""
     attempts = 0
     retry: RetryRules = NO_RETRIES
     request_done = False
@@ -94,6 +96,9 @@ class Attempts:
     def _pick(self, cluster: Cluster) -> Host | None:
         raise NotImplementedError
 
+    def _pool(self, cluster: Cluster, host: Host) -> Pool:
+        return cluster.pool(host, high=self.high)
+
     # One attempt
 
     def _attempt(self) -> None:
@@ -113,7 +118,7 @@ class Attempts:
             requests.count += 1
         else:
             requests.overflows += 1
-            stats.pending_overflow.value += 1
+            stats.count("upstream_rq_active_overflow")
             self.host = None
             self._reply(local_reply.upstream_reset(Reset.OVERFLOW, "", retried=False))
             return
@@ -124,11 +129,11 @@ class Attempts:
         if self.request_done and self.retry.per_try_timeout_s:
             self.try_deadline_s = self.dispatcher.time() + self.retry.per_try_timeout_s
             self._arm()
-        pool = (None if self.high else cluster.pools.get(host.key)) or cluster.pool(host, high=self.high)
+        pool = (None if self.high else cluster.pools.get(host.key)) or self._pool(cluster, host)
         pool.rq_total += 1
         taken = pool.free.pop() if pool.free else pool.take(self)
         if taken is None:
-            self.pool_waiting = True
+            self.pool_waiting = pool
         elif isinstance(taken, Http1Client):
             self.on_connected(taken)
         else:
@@ -136,7 +141,7 @@ class Attempts:
             self._reply(local_reply.upstream_reset(taken, "", retried=False))
 
     def on_connected(self, upstream: Http1Client) -> None:
-        self.pool_waiting = False
+        self.pool_waiting = None
         self.upstream = upstream
         assert self.host is not None
         self.used_upstream = upstream
@@ -208,9 +213,9 @@ class Attempts:
     def _abandon(self) -> None:
         """Want nothing more of the upstream."""
         upstream, self.upstream = self.upstream, None
-        if self.pool_waiting and self.host is not None and self.cluster is not None:
-            self.pool_waiting = False
-            self.cluster.pool(self.host, high=self.high).forget(self)
+        if self.pool_waiting is not None:
+            self.pool_waiting.forget(self)
+            self.pool_waiting = None
         if upstream is not None and upstream.consumer is self:
             upstream.abandon()
             if self.cluster is not None:
@@ -255,7 +260,7 @@ class Attempts:
 
     def on_reset(self, reset: Reset, detail: str) -> None:
         upstream, self.upstream = self.upstream, None
-        self.pool_waiting = False
+        self.pool_waiting = None
         self.failure = detail
         host, cluster = self.host, self.cluster
         assert host is not None

@@ -24,8 +24,9 @@ from sidecar.exchange.guard import Guard
 from sidecar.exchange.health_checks import HealthChecker
 from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
 from sidecar.exchange.pool import Pool
-from sidecar.exchange.targets import Transports
+from sidecar.exchange.targets import Transports, header_for
 from sidecar.net.addresses import Endpoint
+from sidecar.net.dial import Plan
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.protocol.message import ResponseHead
 from sidecar.telemetry.stats import Metric, Stats
@@ -35,16 +36,18 @@ PASSTHROUGH_HOSTS_MAX = 1024
 IMMEDIATE_FAIL = b"x-envoy-immediate-health-check-fail"
 CONNECTED_STATUS = 200
 """What an opaque connection counts as for outlier detection."""
+CALLER_POOLS_MAX = 1024
+"""Client connections with upstream connections of their own (PROXY protocol); idle ones are let go beyond that."""
+CALLER_POOLS_DROPPED = 64
 _NO_METADATA = Metadata()
 
 
 class Cluster:
     __slots__ = (
         "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
-        "balancer", "checker", "closed", "config", "consistent", "destination_header", "high_limits", "high_pools",
-        "hosts",
-        "limits", "metadata", "name", "outlier", "passthrough", "pools", "service", "stats", "subsets", "warm",
-        "warmed", "watched",
+        "balancer", "caller_pools", "checker", "closed", "config", "consistent", "destination_header", "high_limits",
+        "high_pools", "hosts", "limits", "metadata", "name", "outlier", "passthrough", "pools", "service", "stats",
+        "subsets", "warm", "warmed", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +83,7 @@ class Cluster:
         self.pools: dict[str, Pool] = {}
         self.high_pools: dict[str, Pool] = {}
         """Of requests whose route has priority HIGH: they never wait behind the others."""
+        self.caller_pools: OrderedDict[str, Pool] = OrderedDict()
         self.passthrough: OrderedDict[str, Host] = OrderedDict()
         self.closed = False
         self._sweep_timer = dispatcher.timer(self._sweep)
@@ -139,11 +143,11 @@ class Cluster:
         self.warm = self.warm or self.checker is None or self.checker.done
 
     def _replace(self, hosts: list[Host]) -> None:
+        reached = {host.key: host for host in self.hosts.all}
         for host in hosts:
-            for pools in (self.pools, self.high_pools):
-                pool = pools.get(host.key)
-                if pool is not None and pool.plan != host.endpoint.plan:
-                    pools.pop(host.key).close()
+            known = reached.get(host.key)
+            if known is not None and known.endpoint.plan != host.endpoint.plan:
+                self._forget_connections(known)
         came, left = self.hosts.update(hosts)
         all_change = bool(came or left) and self.config.common_lb_config.close_connections_on_host_set_change
         for host in self.hosts.all if all_change else ():
@@ -169,6 +173,10 @@ class Cluster:
         for pools in (self.pools, self.high_pools):
             if (gone := pools.pop(host.key, None)) is not None:
                 gone.close()
+        if host.endpoint.plan.proxy:
+            lead = f"{host.key}|"
+            for key in [key for key in self.caller_pools if key.startswith(lead)]:
+                self.caller_pools.pop(key).close()
 
     def health_changed(self) -> None:
         """Of any host: who may be picked is worked out anew."""
@@ -185,6 +193,7 @@ class Cluster:
         """What is worked out when somebody looks."""
         levels = host_levels(self.hosts.all, weights=self.config.type in {"EDS", "STRICT_DNS"})
         levels |= limit_levels("default", self.limits) | limit_levels("high", self.high_limits)
+        levels["upstream_rq_pending_active"] = sum(pool.pending for pool in self._all_pools())
         levels["lb_subsets_active"] = self.subsets.active if self.subsets is not None else 0
         counters: tuple[str, ...] = ()
         if self.outlier is not None:
@@ -237,16 +246,35 @@ class Cluster:
         pools = self.high_pools if high else self.pools
         pool = pools.get(host.key)
         if pool is None:
-            common = self.config.http_options.common_http_protocol_options
-            pool = pools[host.key] = Pool(
-                self._dispatcher,
-                host.endpoint.plan,
-                limits=self.high_limits if high else self.limits,
-                stats=self.stats,
-                idle_s=3600.0 if common.idle_timeout is None else common.idle_timeout,
-                requests_max=self.config.max_requests_per_connection or common.max_requests_per_connection,
-            )
+            pool = pools[host.key] = self._new_pool(host.endpoint.plan, high=high)
         return pool
+
+    def caller_pool(self, host: Host, remote: Endpoint, local: Endpoint, *, high: bool) -> Pool:
+        """Of a host that is told who the client is: connections are those of one client connection."""
+        key = f"{host.key}|{remote}|{local}|{high}"
+        pool = self.caller_pools.get(key)
+        if pool is not None:
+            self.caller_pools.move_to_end(key)
+            return pool
+        if len(self.caller_pools) >= CALLER_POOLS_MAX:
+            for old in [name for name, one in self.caller_pools.items() if one.unused][:CALLER_POOLS_DROPPED]:
+                self.caller_pools.pop(old).close()
+        plan: Plan = host.endpoint.plan
+        introduced = plan._replace(prologue=header_for(plan.proxy, remote, local))
+        pool = self.caller_pools[key] = self._new_pool(introduced, high=high)
+        return pool
+
+    def _new_pool(self, plan: Plan, *, high: bool) -> Pool:
+        common = self.config.http_options.common_http_protocol_options
+        return Pool(
+            self._dispatcher,
+            plan,
+            limits=self.high_limits if high else self.limits,
+            stats=self.stats,
+            idle_s=3600.0 if common.idle_timeout is None else common.idle_timeout,
+            requests_max=self.config.max_requests_per_connection or common.max_requests_per_connection,
+            duration_s=common.max_connection_duration or 0.0,
+        )
 
     # Passive health
 
@@ -326,20 +354,20 @@ class Cluster:
             self.checker.close()
 
     def _all_pools(self) -> list[Pool]:
-        return [*self.pools.values(), *self.high_pools.values()]
+        return [*self.pools.values(), *self.high_pools.values(), *self.caller_pools.values()]
 
     def close(self) -> None:
         self.closed = True
         self._end_watching()
         for pool in self._all_pools():
             pool.close()
-        self.pools.clear()
-        self.high_pools.clear()
+        for pools in (self.pools, self.high_pools, self.caller_pools):
+            pools.clear()
 
     def abort(self) -> None:
         self.closed = True
         self._end_watching()
         for pool in self._all_pools():
             pool.abort()
-        self.pools.clear()
-        self.high_pools.clear()
+        for pools in (self.pools, self.high_pools, self.caller_pools):
+            pools.clear()

@@ -10,7 +10,10 @@ from sidecar.telemetry.stats import Counter, Gauge, Metric, Stats
 
 ON_DEMAND = (
     "lb_healthy_panic", "lb_subsets_created", "lb_subsets_removed", "lb_subsets_selected", "lb_subsets_fallback",
-    "lb_subsets_fallback_panic", "membership_change",
+    "lb_subsets_fallback_panic", "membership_change", "upstream_cx_http1_total", "upstream_cx_max_requests",
+    "upstream_cx_max_duration_reached", "upstream_cx_idle_timeout", "upstream_cx_destroy", "upstream_cx_destroy_local",
+    "upstream_cx_destroy_remote", "upstream_rq_active_overflow", "upstream_rq_pending_total",
+    "upstream_rq_pending_failure_eject",
 )  # fmt: skip
 
 HEALTH_CHECK = tuple(

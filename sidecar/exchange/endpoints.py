@@ -77,7 +77,7 @@ class Endpoints:
         return made
 
     def _destination(self, one: LbEndpoint) -> Destination:
-        plan = self._transports.plan(one.endpoint.address, one.metadata)
+        plan = self._transports.plan(one.endpoint.address, one.metadata, one.endpoint.hostname)
         stands_for = original_destination(one.metadata) or endpoint(one.endpoint.address)
         return Destination(
             plan,

@@ -11,7 +11,7 @@ import random
 import uuid
 
 from sidecar.config.http_connection_manager import HttpConnectionManager
-from sidecar.net.tls import NO_PEER, PeerNames
+from sidecar.net.san import NO_PEER, PeerNames
 from sidecar.protocol.message import Headers, RequestHead, field
 
 _EDGE_STRIPPED = tuple(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sidecar.net.addresses import local_endpoint
 from sidecar.net.connection import Connection
-from sidecar.net.tls import NO_PEER, peer_names
+from sidecar.net.san import NO_PEER
+from sidecar.net.tls import peer_names
 from sidecar.protocol.http1_body import BodyReader, CloseReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import find_head_end

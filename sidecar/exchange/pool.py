@@ -6,6 +6,7 @@ cluster's circuit breakers.
 
 from __future__ import annotations
 
+import ssl
 from collections import deque
 
 from sidecar.balancing.limits import Limits
@@ -14,6 +15,7 @@ from sidecar.exchange.http1_client import Consumer, Http1Client, Reset
 from sidecar.net.connection import Connection
 from sidecar.net.dial import Dial, Dialled, Failed, Plan
 from sidecar.net.dispatcher import Dispatcher
+from sidecar.net.timers import NEVER
 
 IDLE_S = 3600.0
 """Envoy's default idle timeout of pooled connections."""
@@ -25,6 +27,7 @@ class Pool:
     __slots__ = (
         "_dials",
         "_dispatcher",
+        "_duration_s",
         "_idle_s",
         "_limits",
         "_pending",
@@ -52,6 +55,7 @@ class Pool:
         stats: ClusterStats,
         idle_s: float = IDLE_S,
         requests_max: int = 0,
+        duration_s: float = 0.0,
     ) -> None:
         self._dispatcher = dispatcher
         self.plan = plan
@@ -60,6 +64,8 @@ class Pool:
         self._idle_s = idle_s
         self._requests_max = requests_max
         """Requests of one connection; 0 = any number."""
+        self._duration_s = duration_s or NEVER
+        """A connection older than this takes no further request."""
         self.free: list[Http1Client] = []
         """Idle connections, the latest used last. Take from its end, or ask `take`."""
         self._pending: deque[Consumer] = deque()
@@ -77,6 +83,7 @@ class Pool:
         if not self._limits.pending.take():
             self._stats.pending_overflow.value += 1
             return Reset.OVERFLOW
+        self._stats.count("upstream_rq_pending_total")
         if self._limits.connections.take():
             self._pending.append(consumer)
             self._open()
@@ -105,6 +112,7 @@ class Pool:
             self._dialled(outcome)
 
         self._stats.cx_total.value += 1
+        self._stats.count("upstream_cx_http1_total")
         self.cx_total += 1
         dial = Dial(self._dispatcher, self.plan, done)
         self._dials.add(dial)
@@ -119,6 +127,7 @@ class Pool:
                 self._stats.cx_connect_timeout.value += 1
             if self._pending:
                 self._limits.pending.give()
+                self._stats.count("upstream_rq_pending_failure_eject")
                 reset = Reset.CONNECTION_TIMEOUT if outcome.timeout else Reset.CONNECTION_FAILURE
                 self._pending.popleft().on_reset(reset, outcome.reason)
             self._open_for_pending()
@@ -130,7 +139,7 @@ class Pool:
 
     def idle(self, upstream: Http1Client) -> None:
         """`upstream` is free: for who waits longest, else to be kept."""
-        worn_out = bool(self._requests_max) and upstream.requests >= self._requests_max
+        worn_out = self._worn_out(upstream)
         if self._pending and not worn_out:
             self._limits.pending.give()
             self._pending.popleft().on_connected(upstream)
@@ -141,9 +150,26 @@ class Pool:
             return
         self.free.append(upstream)
         upstream.idle_since_s = now = self._dispatcher.time()
-        timer = self._timer
-        if timer.deadline_s > now + self._idle_s and self._idle_s:
-            timer.start(self._idle_s)
+        if upstream.requests == 1:
+            self._keep_session(upstream)
+        due = min(now + (self._idle_s or NEVER), upstream.opened_s + self._duration_s)
+        if self._timer.deadline_s > due:
+            self._timer.start(due - now)
+
+    def _keep_session(self, upstream: Http1Client) -> None:
+        """TLS 1.3 gives its tickets with the first bytes of the answer."""
+        if self.plan.tls is not None and isinstance(upstream.connection.sock, ssl.SSLSocket):
+            self.plan.tls.sessions.keep(upstream.connection.sock)
+
+    def _worn_out(self, upstream: Http1Client) -> bool:
+        """It has had all its requests, or all its time."""
+        if self._requests_max and upstream.requests >= self._requests_max:
+            self._stats.count("upstream_cx_max_requests")
+            return True
+        if self._duration_s < NEVER and self._dispatcher.time() >= upstream.opened_s + self._duration_s:
+            self._stats.count("upstream_cx_max_duration_reached")
+            return True
+        return False
 
     def gone(self, upstream: Http1Client) -> None:
         """`upstream` cannot be used again; its owner closes it. May be told twice."""
@@ -152,6 +178,9 @@ class Pool:
         self.connections.discard(upstream)
         self._limits.connections.give()
         self._stats.cx_active.value -= 1
+        self._stats.count("upstream_cx_destroy")
+        by_peer = upstream.connection.eof or upstream.connection.closed
+        self._stats.count("upstream_cx_destroy_remote" if by_peer else "upstream_cx_destroy_local")
         if upstream in self.free:
             self.free.remove(upstream)
         self._open_for_pending()
@@ -161,12 +190,20 @@ class Pool:
             self._open()
 
     def _close_old(self) -> None:
-        limit = self._dispatcher.time() - self._idle_s
-        for upstream in [one for one in self.free if one.idle_since_s <= limit]:
+        now = self._dispatcher.time()
+        idle_s = self._idle_s or NEVER
+        for upstream in list(self.free):
+            if upstream.idle_since_s + idle_s <= now:
+                self._stats.count("upstream_cx_idle_timeout")
+            elif upstream.opened_s + self._duration_s <= now:
+                self._stats.count("upstream_cx_max_duration_reached")
+            else:
+                continue
             self.gone(upstream)
             upstream.connection.close()
         if self.free:
-            self._timer.start(max(self.free[0].idle_since_s - limit, 0.0))
+            due = min(min(one.idle_since_s + idle_s, one.opened_s + self._duration_s) for one in self.free)
+            self._timer.start(max(due - now, 0.0))
 
     def close(self) -> None:
         """Take no more; what is under way ends by itself."""
@@ -183,6 +220,15 @@ class Pool:
             dial.cancel()
         for upstream in list(self.connections):
             upstream.connection_lost("local close")
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    @property
+    def unused(self) -> bool:
+        """Nobody waits, nothing is under way."""
+        return not self._pending and not self._dials and len(self.free) == len(self.connections)
 
     def counters(self) -> dict[str, int]:
         """As `/clusters` shows them for this host."""

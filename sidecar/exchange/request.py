@@ -13,6 +13,7 @@ from sidecar.exchange import local_reply, mirror
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.forwarding import new_request_id
 from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.pool import Pool
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
 from sidecar.exchange.targets import parse_endpoint
@@ -297,6 +298,12 @@ class Exchange(Responding):
             key=self.hash_key,
             wanted=decision.subset,
         )
+
+    def _pool(self, cluster: Cluster, host: Host) -> Pool:
+        if not host.endpoint.plan.proxy:
+            return cluster.pool(host, high=self.high)
+        accepted = self.stream.accepted
+        return cluster.caller_pool(host, accepted.remote, accepted.local, high=self.high)
 
     def _destination(self, cluster: Cluster) -> Endpoint | None:
         """Where the client wanted to go: a header, if the cluster believes one, else the connection's own."""

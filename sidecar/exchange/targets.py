@@ -16,7 +16,7 @@ from sidecar.config.core import Address, Metadata, SocketAddress
 from sidecar.config.tls import UpstreamTlsContext
 from sidecar.config.transport_socket import ProxyProtocolUpstreamTransport
 from sidecar.net.addresses import Endpoint
-from sidecar.net.dial import ClientTls, Plan
+from sidecar.net.dial import ClientTls, Plan, Sessions
 from sidecar.net.sandbox import Shim
 from sidecar.net.secrets import SecretStore
 from sidecar.net.tls import PathResolver, TlsContext
@@ -45,18 +45,25 @@ class Transports:
         self._own_address = own_address
         """Source of PROXY headers: this workload's address; "" = unknown."""
         self._resolve = resolve
-        self._contexts: dict[int, ClientTls] = {}
+        self._contexts: dict[tuple[int, str], ClientTls] = {}
+        """By transport socket and server name."""
+        self._built: dict[int, TlsContext] = {}
         self._options = keepalive_options(config.upstream_connection_options)
 
-    def plan(self, address: Address, metadata: Metadata | None) -> Plan:
+    def plan(self, address: Address, metadata: Metadata | None, hostname: str = "") -> Plan:
+        """`hostname`: the endpoint's, for SNI where the transport socket takes it from there."""
         target = endpoint(address)
         labels = metadata.of(MATCH_METADATA) if metadata is not None else {}
         transport = self._socket(labels)
-        prologue = b""
+        prologue, proxy = b"", ""
         if isinstance(transport, ProxyProtocolUpstreamTransport):
-            prologue = self._proxy_header(target, metadata)
+            if self._own_address:
+                # In the mesh the header speaks for the workload: one pooled connection serves all of its requests.
+                prologue = self._proxy_header(transport.config.version, target, metadata)
+            else:
+                proxy = transport.config.version
             transport = transport.transport_socket.typed_config
-        tls = self._tls(transport) if isinstance(transport, UpstreamTlsContext) else None
+        tls = self._tls(transport, hostname) if isinstance(transport, UpstreamTlsContext) else None
         source, shim = None, None
         bind = self._config.upstream_bind_config
         if bind is not None and bind.source_address is not None:
@@ -67,6 +74,7 @@ class Transports:
             target,
             connect_timeout_s=self._config.connect_timeout,
             prologue=prologue,
+            proxy=proxy,
             tls=tls,
             shim=shim,
             source=None if target.is_pipe else source,
@@ -85,20 +93,34 @@ class Transports:
         own = self._config.transport_socket
         return own.typed_config if own is not None else None
 
-    def _proxy_header(self, target: Endpoint, metadata: Metadata | None) -> bytes:
+    def _proxy_header(self, version: str, target: Endpoint, metadata: Metadata | None) -> bytes:
         destination = original_destination(metadata) or target
-        source = self._own_address or "127.0.0.1"
-        if ":" in destination.host and ":" not in source:
-            source = f"::ffff:{source}"
-        return proxy_v2.encode((source, 0), destination)
+        return header_for(version, Endpoint(self._own_address), destination)
 
-    def _tls(self, config: UpstreamTlsContext) -> ClientTls:
-        found = self._contexts.get(id(config))
+    def _tls(self, config: UpstreamTlsContext, hostname: str) -> ClientTls:
+        name = hostname if config.auto_host_sni and hostname else config.sni
+        found = self._contexts.get((id(config), name))
         if found is None:
-            context = TlsContext(config, self._secrets, resolve=self._resolve)
-            built: Callable[[], ssl.SSLContext | None] = context
-            found = self._contexts[id(config)] = ClientTls(built, config.sni, context.verify, lambda: context.local_uri)
+            context = self._built.get(id(config))
+            if context is None:
+                context = self._built[id(config)] = TlsContext(config, self._secrets, resolve=self._resolve)
+            found = self._contexts[id(config), name] = client_tls(context, name, config.max_session_keys)
         return found
+
+
+def client_tls(context: TlsContext, name: str, session_keys: int) -> ClientTls:
+    built: Callable[[], ssl.SSLContext | None] = context
+    return ClientTls(built, name, context.verify, lambda: context.local_uri, Sessions(session_keys))
+
+
+def header_for(version: str, source: Endpoint, destination: Endpoint) -> bytes:
+    """A PROXY header; pipes have no addresses, and an IPv4 address meets an IPv6 one mapped."""
+    if source.is_pipe or destination.is_pipe or not source.host or not destination.host:
+        return proxy_v2.LOCAL if version == "V2" else proxy_v2.UNKNOWN_V1
+    ends = [source, destination]
+    if (":" in source.host) != (":" in destination.host):
+        ends = [one if ":" in one.host else Endpoint(f"::ffff:{one.host}", one.port) for one in ends]
+    return (proxy_v2.encode if version == "V2" else proxy_v2.encode_v1)(*ends)
 
 
 def keepalive_options(config: UpstreamConnectionOptions | None) -> tuple[tuple[int, int, int], ...]:

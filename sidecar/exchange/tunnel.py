@@ -14,6 +14,7 @@ from sidecar.config.listener import Listener as ListenerConfig
 from sidecar.config.tcp_proxy import TcpProxy
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.clusters import Clusters
+from sidecar.exchange.targets import header_for
 from sidecar.net.accepted import Accepted
 from sidecar.net.addresses import local_endpoint
 from sidecar.net.connection import Connection
@@ -141,7 +142,10 @@ class Tunnel:
         cluster.stats.cx_total.value += 1
         pool = cluster.pool(host)
         pool.cx_total += 1
-        self._dial = Dial(self.manager.dispatcher, host.endpoint.plan, self._dialled)
+        plan = host.endpoint.plan
+        if plan.proxy:
+            plan = plan._replace(prologue=header_for(plan.proxy, self.accepted.remote, self.accepted.local))
+        self._dial = Dial(self.manager.dispatcher, plan, self._dialled)
         self._dial.start()
 
     def _release(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sidecar.net.addresses import UNKNOWN, Endpoint
-from sidecar.net.tls import NO_PEER, PeerNames
+from sidecar.net.san import NO_PEER, PeerNames
 
 
 class Accepted:

@@ -10,12 +10,47 @@ import errno
 import os
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sidecar.net.addresses import Endpoint, family_of
+from sidecar.net.addresses import Endpoint, endpoint_of, family_of
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.sandbox import Shim
+from sidecar.protocol import proxy_v2
+
+SESSIONS_MAX = 64
+"""Sessions kept for one server name, whatever max_session_keys says."""
+
+
+class Sessions:
+    """TLS sessions to resume, of one transport socket and one server name.
+
+    They are dropped with the context they were made in, that is when a certificate or the trusted CA changes: nobody
+    is let in again by a session that a new trust domain would not give."""
+
+    __slots__ = ("_context", "_kept", "_most")
+
+    def __init__(self, most: int) -> None:
+        self._most = min(most, SESSIONS_MAX)
+        self._context: ssl.SSLContext | None = None
+        self._kept: deque[ssl.SSLSession] = deque(maxlen=self._most)
+
+    def take(self, context: ssl.SSLContext) -> ssl.SSLSession | None:
+        """One is used once where others are left (RFC 8446 C.4)."""
+        if context is not self._context or not self._kept:
+            return None
+        return self._kept.pop() if len(self._kept) > 1 else self._kept[-1]
+
+    def keep(self, sock: ssl.SSLSocket) -> None:
+        if not self._most:
+            return
+        if sock.context is not self._context:
+            self._context = sock.context
+            self._kept.clear()
+        session = sock.session
+        if session is not None and session.has_ticket:
+            self._kept.append(session)
 
 
 class ClientTls(NamedTuple):
@@ -28,6 +63,7 @@ class ClientTls(NamedTuple):
     """Judges the peer's certificate after the handshake: "" = accepted, else why not."""
     local_uri: Callable[[], str] = lambda: ""
     """URI of the certificate we show."""
+    sessions: Sessions = Sessions(0)
 
 
 class Plan(NamedTuple):
@@ -35,6 +71,9 @@ class Plan(NamedTuple):
     connect_timeout_s: float = 5.0
     prologue: bytes = b""
     """Sent before anything else: a PROXY header."""
+    proxy: str = ""
+    """V1 or V2: the header says who the client is, so that each client has connections of its own. A dial that has no
+    `prologue` then speaks for itself."""
     tls: ClientTls | None = None
     shim: Shim | None = None
     """The socket must be one of this pod."""
@@ -57,7 +96,17 @@ class Failed(NamedTuple):
 class Dial:
     """One attempt to connect; `cancel` makes it end silently."""
 
-    __slots__ = ("_dispatcher", "_done", "_finished", "_plan", "_prologue", "_sock", "_timer", "_watching")
+    __slots__ = (
+        "_dispatcher",
+        "_done",
+        "_finished",
+        "_introduced",
+        "_plan",
+        "_prologue",
+        "_sock",
+        "_timer",
+        "_watching",
+    )
 
     def __init__(self, dispatcher: Dispatcher, plan: Plan, done: Callable[[Dialled | Failed], None]) -> None:
         self._dispatcher = dispatcher
@@ -67,6 +116,7 @@ class Dial:
         self._watching = 0
         self._finished = False
         self._prologue = plan.prologue
+        self._introduced = False
         self._timer = dispatcher.timer(self._timed_out)
 
     def start(self) -> None:
@@ -132,6 +182,9 @@ class Dial:
 
     def _connected(self) -> None:
         assert self._sock is not None
+        if self._plan.proxy and not self._plan.prologue and not self._introduced:
+            self._prologue = introduction(self._plan.proxy, self._sock)
+        self._introduced = True
         while self._prologue:
             try:
                 self._prologue = self._prologue[self._sock.send(self._prologue) :]
@@ -151,7 +204,10 @@ class Dial:
             return
         try:
             self._sock = context.wrap_socket(
-                self._sock, do_handshake_on_connect=False, server_hostname=tls.server_name or None
+                self._sock,
+                do_handshake_on_connect=False,
+                server_hostname=tls.server_name or None,
+                session=tls.sessions.take(context),
             )
         except (OSError, ValueError) as failure:
             self._fail(f"TLS_error:{failure}".replace(" ", "_"))
@@ -209,6 +265,16 @@ class Dial:
         self._finished = True
         self._timer.stop()
         self._unwatch()
+
+
+def introduction(version: str, sock: socket.socket) -> bytes:
+    """The PROXY header of a connection that we make for ourselves, such as a health check: version 1 names our own end,
+    version 2 says LOCAL (Envoy)."""
+    if version == "V2":
+        return proxy_v2.LOCAL
+    if sock.family == socket.AF_UNIX:
+        return proxy_v2.UNKNOWN_V1
+    return proxy_v2.encode_v1(endpoint_of(sock.getsockname()), endpoint_of(sock.getpeername()))
 
 
 def tls_failure(failure: Exception) -> str:

@@ -11,11 +11,11 @@ import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sidecar.config.core import DataSource
-from sidecar.config.matching import StringMatcher
-from sidecar.config.tls import CommonTlsContext, DownstreamTlsContext, SubjectAltNameMatcher, UpstreamTlsContext
+from sidecar.config.tls import CommonTlsContext, DownstreamTlsContext, UpstreamTlsContext
+from sidecar.net.san import NO_PEER, NameCheck, PeerNames, covers
 from sidecar.net.secrets import Secret, SecretStore
 
 PathResolver = Callable[[str], str]
@@ -26,20 +26,6 @@ _VERSIONS = {
     "TLSv1_2": ssl.TLSVersion.TLSv1_2,
     "TLSv1_3": ssl.TLSVersion.TLSv1_3,
 }
-
-
-class PeerNames(NamedTuple):
-    """Subject alternative names of a verified certificate."""
-
-    uris: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    subject: str = ""
-    digest: str = ""
-    """SHA-256 of the certificate, hex."""
-
-
-NO_PEER = PeerNames()
 
 
 def peer_names(sock: ssl.SSLSocket) -> PeerNames:
@@ -56,38 +42,13 @@ def peer_names(sock: ssl.SSLSocket) -> PeerNames:
         uris=tuple(value for kind, value in names if kind == "URI"),
         dns=tuple(value for kind, value in names if kind == "DNS"),
         addresses=tuple(value for kind, value in names if kind == "IP Address"),
+        emails=tuple(value for kind, value in names if kind == "email"),
         subject=subject,
         digest=hashlib.sha256(encoded).hexdigest(),
     )
 
 
 _SHORT = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C"}
-
-
-def matches(matcher: StringMatcher, value: str) -> bool:
-    """Names of certificates are compared whole or by affix, exactly as configured; an empty name matches nothing."""
-    text, wanted = (value.lower(), str.lower) if matcher.ignore_case else (value, str)
-    if not value:
-        return False
-    if matcher.exact is not None:
-        return text == wanted(matcher.exact)
-    if matcher.prefix is not None:
-        return text.startswith(wanted(matcher.prefix))
-    if matcher.suffix is not None:
-        return text.endswith(wanted(matcher.suffix))
-    if matcher.contains is not None:
-        return wanted(matcher.contains) in text
-    return False
-
-
-def acceptable(names: PeerNames, typed: tuple[SubjectAltNameMatcher, ...], any_type: tuple[StringMatcher, ...]) -> bool:
-    """Whether one of the names is one of those wanted; nothing wanted = everyone whose chain verified."""
-    if not typed and not any_type:
-        return True
-    by_type = {"URI": names.uris, "DNS": names.dns, "IP_ADDRESS": names.addresses}
-    return any(matches(one.matcher, name) for one in typed for name in by_type[one.san_type]) or any(
-        matches(matcher, name) for matcher in any_type for name in (*names.uris, *names.dns)
-    )
 
 
 class TlsContext:
@@ -114,8 +75,12 @@ class TlsContext:
             # ssl.SSLError, which is an OSError, for names that OpenSSL does not know: the listener is refused.
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(self._ciphers)
         validation = self._common.validation
-        self._typed = validation.match_typed_subject_alt_names if validation is not None else ()
-        self._any_type = validation.match_subject_alt_names if validation is not None else ()
+        self._names = NameCheck(
+            validation.match_typed_subject_alt_names if validation is not None else (),
+            validation.match_subject_alt_names if validation is not None else (),
+        )
+        self._digests = digests(validation.verify_certificate_hash if validation is not None else ())
+        self._by_sni = isinstance(config, UpstreamTlsContext) and config.auto_sni_san_validation
 
     def __call__(self) -> ssl.SSLContext | None:
         if self._version != self._secrets.version:
@@ -125,11 +90,18 @@ class TlsContext:
 
     def verify(self, sock: ssl.SSLSocket) -> str:
         """After the handshake: "" = the peer is who it must be, else Envoy's reason."""
-        if not self._typed and not self._any_type:
+        if not self._names and not self._digests and not self._by_sni:
             return ""
-        if acceptable(peer_names(sock), self._typed, self._any_type):
-            return ""
-        return "TLS_error:|CERTIFICATE_VERIFY_FAILED:verify_SAN_list"
+        names = peer_names(sock)
+        if self._digests and names.digest not in self._digests:
+            return "TLS_error:|CERTIFICATE_VERIFY_FAILED:verify_cert_hash"
+        if self._by_sni:
+            # Takes the place of configured names (Envoy).
+            name = sock.server_hostname or ""
+            accepted = any(covers(one, name) for one in names.dns)
+        else:
+            accepted = self._names.accepts(names)
+        return "" if accepted else "TLS_error:|CERTIFICATE_VERIFY_FAILED:verify_SAN_list"
 
     def _build(self) -> ssl.SSLContext | None:
         common = self._common
@@ -142,8 +114,10 @@ class TlsContext:
             _VERSIONS[getattr(common.tls_params, f"tls_{end}_protocol_version")] for end in ("minimum", "maximum")
         )
         context.minimum_version = low or ssl.TLSVersion.TLSv1_2
+        if high is None and not self._server:
+            high = ssl.TLSVersion.TLSv1_2  # Envoy's default towards upstreams
         if high is not None:
-            context.maximum_version = high
+            context.maximum_version = max(high, context.minimum_version)
         if self._ciphers:
             context.set_ciphers(self._ciphers)
         if common.alpn_protocols:
@@ -215,6 +189,11 @@ def certificate_uri(chain: bytes) -> str:
     with _Memory(chain) as path:
         decoded: dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
     return next((value for kind, value in decoded.get("subjectAltName", ()) if kind == "URI"), "")
+
+
+def digests(configured: tuple[str, ...]) -> frozenset[str]:
+    """SHA-256 of certificates in hexadecimal, with or without colons."""
+    return frozenset(one.replace(":", "").lower() for one in configured)
 
 
 class _Memory:

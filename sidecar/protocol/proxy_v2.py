@@ -1,6 +1,6 @@
 """The PROXY protocol: who really calls whom, said ahead of the first byte (haproxy.org, proxy-protocol.txt).
 
-Version 2 both ways, version 1 only read. Nothing here guesses: a header that is not complete asks for more bytes, one
+Versions 1 and 2, both ways. Nothing here guesses: a header that is not complete asks for more bytes, one
 that is wrong is `Malformed`, and a TLV never reaches past the length its header gave (CVE-2026-47692).
 """
 
@@ -49,6 +49,19 @@ def encode(source: tuple[str, int], destination: tuple[str, int]) -> bytes:
     family = 0x11 if len(packed_source) == 4 else 0x21
     body = packed_source + packed_destination + struct.pack("!HH", source[1], destination[1])
     return SIGNATURE + struct.pack("!BBH", 0x21, family, len(body)) + body
+
+
+LOCAL = SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
+"""The version 2 header of a connection made for its own sake."""
+UNKNOWN_V1 = b"PROXY UNKNOWN\r\n"
+
+
+def encode_v1(source: tuple[str, int], destination: tuple[str, int]) -> bytes:
+    """A version 1 header; both addresses of one family."""
+    family = b"TCP6" if ":" in source[0] else b"TCP4"
+    assert (":" in source[0]) == (":" in destination[0]), "two families in one header"
+    addresses = f"{source[0]} {destination[0]}".encode()
+    return b"PROXY %s %s %d %d\r\n" % (family, addresses, source[1], destination[1])
 
 
 def decode(data: bytes) -> ProxyHeader | NeedMore | Malformed:

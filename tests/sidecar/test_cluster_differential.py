@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import re
+import ssl
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.sidecar.certificates import Authority
 from tests.sidecar.engines import (
     ROUTER,
     answer,
@@ -396,4 +398,182 @@ async def test_the_same_health(both: Both, name: str) -> None:
             after = await both.stats(r"cluster\.c\.(membership_.*|health_check\.(healthy|passive_failure))")
             gone = before - after["cluster.c.membership_healthy"]
             seen.append((set(hosts), stats, after, gone))
+    assert seen[1] == seen[0]
+
+
+TYPES = "type.googleapis.com/envoy.extensions.transport_sockets."
+RAW = {"name": "raw", "typed_config": {"@type": f"{TYPES}raw_buffer.v3.RawBuffer"}}
+
+
+def introduced(version: str) -> dict[str, Any]:
+    config = {
+        "@type": f"{TYPES}proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+        "config": {"version": version},
+        "transport_socket": RAW,
+    }
+    return {"transport_socket": {"name": "proxy", "typed_config": config}}
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+async def test_the_same_introductions(both: Both, version: str) -> None:
+    """Each client connection is introduced by a PROXY header, on an upstream connection of its own."""
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = b""
+        while data := await reader.read(65536):
+            head += data
+            if b"GET /" in head and head.endswith(b"\r\n\r\n"):
+                heads.append(head)
+                head = b""
+                writer.write(answer(b"ok"))
+
+    seen = []
+    async with backend(serve) as upstream:
+        for command in (THEIRS, OURS):
+            heads.clear()
+            made = cluster("c", upstream, **introduced(version))
+            async with both.proxy(command, [made], route("/", cluster="c")) as port:
+                shapes = []
+                for _ in range(2):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    own = writer.get_extra_info("sockname")[1]
+                    for _ in range(2):
+                        writer.write(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n")
+                        await reader.readuntil(b"\r\n\r\nok")
+                    writer.close()
+                    shapes += [head.partition(b"GET /")[0] for head in heads]
+                    for old, new in ((own, b"CLIENT"), (port, b"PROXY")):
+                        shapes = [one.replace(old.to_bytes(2, "big"), new).replace(b"%d" % old, new) for one in shapes]
+                    heads.clear()
+                seen.append(shapes)
+    assert seen[1] == seen[0]
+    assert [bool(one) for one in seen[0]] == [True, False] * 2
+
+
+def tls(directory: Path, authority: Authority, validation: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    trusted = {"trusted_ca": {"inline_string": authority.pem.decode()}, **validation}
+    common = {"validation_context": trusted, **fields.pop("common", {})}
+    context = {"@type": f"{TYPES}tls.v3.UpstreamTlsContext", "common_tls_context": common, **fields}
+    return {"transport_socket": {"name": "tls", "typed_config": context}}
+
+
+def wanted(**matcher: Any) -> dict[str, Any]:
+    return {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": matcher}]}
+
+
+async def test_the_same_trust(both: Both) -> None:
+    """Who is spoken to over TLS, by which name, with which certificate and version."""
+    authority, stranger = Authority(), Authority()
+    secret, mine = authority.issue("*.a.test"), authority.issue("spiffe://td/me")
+    files = {name: both.directory / name for name in ("chain", "key", "ca")}
+    files["chain"].write_bytes(secret.certificate_chain)
+    files["key"].write_bytes(secret.private_key)
+    files["ca"].write_bytes(authority.pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(files["ca"]))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_cert_chain(files["chain"], files["key"])
+    names: list[str | None] = []
+    context.sni_callback = lambda sock, name, _: names.append(name)
+    seen_by_server: list[Any] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock = writer.get_extra_info("ssl_object")
+        certificate = sock.getpeercert() or {}
+        own = certificate.get("subjectAltName")
+        seen_by_server.append((names[-1], sock.version(), sock.selected_alpn_protocol(), own))
+        while True:
+            await read_request(reader)
+            writer.write(answer(b"ok"))
+
+    certificate = {
+        "certificate_chain": {"inline_string": mine.certificate_chain.decode()},
+        "private_key": {"inline_string": mine.private_key.decode()},
+    }
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    upstream = server.sockets[0].getsockname()[1]
+    wanting = tls(both.directory, authority, {})
+    versions = {"tls_params": {"tls_maximum_protocol_version": "TLSv1_2"}}
+    sockets = [
+        wanting,
+        tls(both.directory, stranger, {}),
+        tls(both.directory, authority, {}, sni="x.test"),
+        tls(both.directory, authority, wanted(exact="b.a.test")),
+        tls(both.directory, authority, wanted(exact="b.c.test")),
+        tls(both.directory, authority, wanted(suffix="a.test")),
+        tls(both.directory, authority, wanted(safe_regex={"regex": ".*a[.]test"})),
+        tls(both.directory, authority, wanted(prefix="x")),
+        tls(both.directory, authority, {}, common={"tls_certificates": [certificate], "alpn_protocols": ["http/1.1"]}),
+        tls(both.directory, authority, {}, common=versions),
+        tls(both.directory, authority, {}, auto_host_sni=True, sni="given.test"),
+        tls(both.directory, authority, {}, sni="b.a.test", auto_sni_san_validation=True),
+        tls(both.directory, authority, {}, sni="b.c.test", auto_sni_san_validation=True),
+    ]
+    clusters = [cluster(f"c{number}", upstream, **fields) for number, fields in enumerate(sockets)]
+    for one in clusters:
+        one["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["hostname"] = "host.test"
+    routes = [route(f"/{number}.", cluster=f"c{number}") for number in range(len(sockets))]
+    seen = []
+    for command in (THEIRS, OURS):
+        async with both.proxy(command, clusters, *routes) as port:
+            found = []
+            for number in range(len(sockets)):
+                seen_by_server.clear()
+                status, _, _ = await call(port, f"/{number}.")
+                found.append((number, status, list(seen_by_server) if status == 200 else []))
+            seen.append(found)
+    server.close()
+    assert seen[1] == seen[0]
+
+
+BREAKERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "requests": ({"max_requests": 2}, {}),
+    "connections and pending": ({"max_connections": 1, "max_pending_requests": 1}, {}),
+    "high": ({"priority": "HIGH", "max_requests": 1}, {"priority": "HIGH"}),
+    "high is not for the others": ({"priority": "HIGH", "max_requests": 1}, {}),
+    "what remains": ({"max_requests": 3, "track_remaining": True}, {}),
+}
+
+
+class Holding:
+    """A backend that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Queue[int]()
+        self.release = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            self.arrived.put_nowait(1)
+            await self.release.wait()
+            writer.write(answer(b"ok"))
+            await writer.drain()
+
+
+@pytest.mark.parametrize("name", BREAKERS)
+async def test_the_same_overflow(both: Both, name: str) -> None:
+    """Four requests at once to a backend that answers none before all of them are there or refused."""
+    thresholds, action = BREAKERS[name]
+    seen = []
+    for command in (THEIRS, OURS):
+        holding = Holding()
+        async with backend(holding) as upstream:
+            made = cluster("c", upstream, circuit_breakers={"thresholds": [thresholds]})
+            async with (
+                both.proxy(command, [made], route("/", cluster="c", **action)) as port,
+                asyncio.TaskGroup() as group,
+            ):
+                first = group.create_task(call(port))
+                await holding.arrived.get()
+                others = [group.create_task(call(port)) for _ in range(3)]
+                pattern = r"cluster\.c\.(upstream_rq_active|upstream_rq_pending_active|upstream_rq_[a-z]*_overflow)"
+                async with asyncio.timeout(5):
+                    while sum((await both.stats(pattern)).values()) < 4:
+                        await asyncio.sleep(0.02)
+                # Not how many connections and pools are left: we refuse a request before it has a connection.
+                levels = await both.stats(r"cluster\.c\.circuit_breakers\..*(open|remaining_(rq|pending|retries))")
+                holding.release.set()
+                statuses = sorted([(await one)[0] for one in (first, *others)])
+                seen.append((statuses, levels))
     assert seen[1] == seen[0]

@@ -34,12 +34,12 @@ def test_tls_behind_a_proxy_header() -> None:
     assert match.match == {"tlsMode": "istio"}
 
 
-def test_only_version_2_is_written() -> None:
-    assert refusal(ProxyProtocolUpstreamTransport, {"transport_socket": TLS}).path == "config.version"
-    assert (
-        refusal(ProxyProtocolUpstreamTransport, {"config": {"version": "V1"}, "transport_socket": TLS}).path
-        == "config.version"
-    )
+def test_versions() -> None:
+    assert decode(ProxyProtocolUpstreamTransport, {"transport_socket": TLS}).config.version == "V1"
+    config = {"config": {"version": "V3"}, "transport_socket": TLS}
+    assert refusal(ProxyProtocolUpstreamTransport, config).path == "config.version"
+    config = {"config": {"version": "V2", "pass_through_tlvs": {}}, "transport_socket": TLS}
+    assert refusal(ProxyProtocolUpstreamTransport, config).path == "config.pass_through_tlvs"
 
 
 def test_a_listener_has_no_client_side() -> None:

@@ -58,6 +58,7 @@ def made(port: int, limits: Limits | None = None, **fields: float) -> Pool:
         limits=limits or Limits(),
         stats=ClusterStats(Stats(), "c"),
         idle_s=idle_s,
+        duration_s=fields.get("duration_s", 0.0),
         requests_max=requests_max,
     )
 
@@ -134,3 +135,29 @@ async def test_old_and_worn_out_connections_are_closed() -> None:
         assert echo.connections == 3
         worn.close()
         assert worn.closed
+
+
+async def test_a_connection_has_its_time() -> None:
+    """It takes no request after that: idle it is closed, busy it is closed with its answer."""
+    async with backend(Echo()) as port:
+        pool = made(port, duration_s=0.05)
+        waiter = Waiter()
+        assert pool.take(waiter) is None
+        await waiter.change()
+        upstream = waiter.upstream
+        assert upstream is not None
+        pool.idle(upstream)
+        async with asyncio.timeout(5):
+            while not upstream.connection.closed:
+                await asyncio.sleep(0.005)
+        assert pool.unused
+        assert pool._stats._named["upstream_cx_max_duration_reached"].value == 1
+        assert pool._stats._named["upstream_cx_destroy_local"].value == 1
+        old = Waiter()
+        assert pool.take(old) is None
+        await old.change()
+        assert old.upstream is not None
+        old.upstream.opened_s -= 1
+        pool.idle(old.upstream)
+        assert old.upstream.connection.closing
+        assert pool.unused

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sidecar.config.core import DataSource
-from sidecar.config.matching import StringMatcher
+from sidecar.config.decode import decode
 from sidecar.config.tls import (
     CertificateValidationContext,
     CombinedCertificateValidationContext,
     CommonTlsContext,
     DownstreamTlsContext,
     SdsSecretConfig,
-    SubjectAltNameMatcher,
     TlsCertificate,
     TlsParameters,
     UpstreamTlsContext,
 )
-from sidecar.net.secrets import SecretStore
-from sidecar.net.tls import NO_PEER, PeerNames, TlsContext, acceptable, certificate_uri, matches, peer_names
+from sidecar.net.san import NO_PEER
+from sidecar.net.secrets import Secret, SecretStore
+from sidecar.net.tls import TlsContext, certificate_uri, digests, peer_names
 from tests.sidecar.certificates import Authority
 
 SPIFFE = "spiffe://cluster.local/ns/a/sa/b"
@@ -112,7 +114,8 @@ def test_files_and_versions(tmp_path: Path) -> None:
 
     server = TlsContext(DownstreamTlsContext(common_tls_context=common), SecretStore(), resolve=resolve)()
     trusted = CommonTlsContext(
-        validation_context=CertificateValidationContext(trusted_ca=DataSource(inline_bytes=authority.pem))
+        validation_context=CertificateValidationContext(trusted_ca=DataSource(inline_bytes=authority.pem)),
+        tls_params=TlsParameters(tls_maximum_protocol_version="TLSv1_3"),
     )
     client = TlsContext(UpstreamTlsContext(common_tls_context=trusted), SecretStore())()
     assert server is not None
@@ -124,27 +127,79 @@ def test_files_and_versions(tmp_path: Path) -> None:
     assert peer_names(ends[1]).dns == ("a.test",)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("matcher", "value", "expected"),
-    [
-        (StringMatcher(exact=SPIFFE), SPIFFE, True),
-        (StringMatcher(exact=SPIFFE), SPIFFE + "x", False),
-        (StringMatcher(exact=SPIFFE), SPIFFE.upper(), False),
-        (StringMatcher(exact="A", ignore_case=True), "a", True),
-        (StringMatcher(prefix="spiffe://"), SPIFFE, True),
-        (StringMatcher(suffix="/sa/b"), SPIFFE, True),
-        (StringMatcher(contains="/ns/a/"), SPIFFE, True),
-        (StringMatcher(prefix="x"), "", False),
-    ],
-)
-def test_matches(matcher: StringMatcher, value: str, expected: bool) -> None:
-    assert matches(matcher, value) == expected
-
-
-def test_acceptable_looks_at_the_type() -> None:
-    wanted = (SubjectAltNameMatcher(san_type="URI", matcher=StringMatcher(exact="a")),)
-    assert acceptable(PeerNames(uris=("a",)), wanted, ())
-    assert not acceptable(PeerNames(dns=("a",)), wanted, ())
-    assert acceptable(PeerNames(dns=("a",)), (), (StringMatcher(exact="a"),))
-    assert acceptable(NO_PEER, (), ())
+def test_a_certificates_uri() -> None:
     assert certificate_uri(Authority().issue(SPIFFE).certificate_chain) == SPIFFE
+
+
+def verdict(client: TlsContext, server: TlsContext, name: str) -> str:
+    """What the client says of the server, after a real handshake."""
+    ends = shake(built(server), built(client), name)
+    return client.verify(ends[1])  # type: ignore[arg-type]
+
+
+def built(context: TlsContext) -> ssl.SSLContext:
+    made = context()
+    assert made is not None
+    return made
+
+
+def client_of(authority: Authority, validation: dict[str, Any], **fields: Any) -> TlsContext:
+    trusted = {"trusted_ca": {"inline_string": authority.pem.decode()}, **validation}
+    config = decode(UpstreamTlsContext, {"common_tls_context": {"validation_context": trusted}, **fields})
+    return TlsContext(config, SecretStore())
+
+
+def server_of(secret: Secret) -> TlsContext:
+    certificate = {
+        "certificate_chain": {"inline_string": secret.certificate_chain.decode()},
+        "private_key": {"inline_string": secret.private_key.decode()},
+    }
+    config = decode(DownstreamTlsContext, {"common_tls_context": {"tls_certificates": [certificate]}})
+    return TlsContext(config, SecretStore())
+
+
+REFUSED = "TLS_error:|CERTIFICATE_VERIFY_FAILED:verify_"
+
+
+def test_who_the_server_must_be() -> None:
+    authority = Authority()
+    secret = authority.issue("*.a.test")
+    server = server_of(secret)
+    digest = hashlib.sha256(
+        ssl.PEM_cert_to_DER_cert(secret.certificate_chain.decode().split("-----END")[0] + "-----END CERTIFICATE-----\n")
+    ).hexdigest()
+    typed = [{"san_type": "DNS", "matcher": {"exact": "b.a.test"}}]
+    table: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({}, {}, ""),
+        ({"match_typed_subject_alt_names": typed}, {}, ""),
+        ({"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": "c.test"}}]}, {}, "SAN_list"),
+        ({"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"safe_regex": {"regex": ".*a[.]test"}}}]},
+         {}, ""),
+        ({"verify_certificate_hash": [digest]}, {}, ""),
+        ({"verify_certificate_hash": [digest.upper()], "match_typed_subject_alt_names": typed}, {}, ""),
+        ({"verify_certificate_hash": ["00" * 32]}, {}, "cert_hash"),
+        ({}, {"sni": "b.a.test", "auto_sni_san_validation": True}, ""),
+        ({}, {"sni": "b.c.test", "auto_sni_san_validation": True}, "SAN_list"),
+    ]  # fmt: skip
+    for validation, fields, problem in table:
+        found = verdict(client_of(authority, validation, **fields), server, fields.get("sni", "x.test"))
+        assert found == (REFUSED + problem if problem else ""), (validation, fields)
+
+
+def test_towards_upstreams_tls_1_2_is_the_highest_unless_asked_for() -> None:
+    authority = Authority()
+    server = server_of(authority.issue("a.test"))
+    for parameters, version in (
+        ({}, "TLSv1.2"),
+        ({"tls_maximum_protocol_version": "TLSv1_3"}, "TLSv1.3"),
+        ({"tls_minimum_protocol_version": "TLSv1_3"}, "TLSv1.3"),
+    ):
+        trusted = {"trusted_ca": {"inline_string": authority.pem.decode()}}
+        common = {"tls_params": parameters, "validation_context": trusted}
+        config = decode(UpstreamTlsContext, {"common_tls_context": common})
+        client = TlsContext(config, SecretStore())
+        assert shake(built(server), built(client))[1].version() == version
+
+
+def test_digests_with_colons() -> None:
+    assert digests(("AB:cd",)) == {"abcd"}

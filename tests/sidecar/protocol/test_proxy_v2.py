@@ -79,3 +79,22 @@ def test_any_bytes_end_in_a_verdict(tail: bytes, keep: int) -> None:
     found = decode(SAMPLE[:keep] + tail)
     if isinstance(found, ProxyHeader):
         assert found.size <= keep + len(tail)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "written"),
+    [
+        (("10.0.0.1", 5), ("10.0.0.2", 80), b"PROXY TCP4 10.0.0.1 10.0.0.2 5 80\r\n"),
+        (("::1", 5), ("fe80::2", 80), b"PROXY TCP6 ::1 fe80::2 5 80\r\n"),
+    ],
+)
+def test_version_1_is_read_as_it_was_written(
+    source: tuple[str, int], destination: tuple[str, int], written: bytes
+) -> None:
+    assert proxy_v2.encode_v1(source, destination) == written
+    assert decode(written) == ProxyHeader(len(written), source, destination)
+
+
+def test_headers_of_nobody() -> None:
+    for header in (proxy_v2.LOCAL, proxy_v2.UNKNOWN_V1):
+        assert decode(header) == ProxyHeader(len(header))
