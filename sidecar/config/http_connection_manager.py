@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from sidecar.config.access_log import AccessLog
 from sidecar.config.core import ConfigSource
 from sidecar.config.http_filters import HttpFilter, Router
+from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.message import Duration, Message, Range, UInt32
+from sidecar.config.rbac import Rbac
 from sidecar.config.route import RouteConfiguration
 from sidecar.config.tracing import Tracing
 
 REQUEST_HEADERS_KIB_MAX = Range(1, 8192)
 
 ForwardClientCertDetails = Literal["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"]
+
+
+MANY = (Rbac, LocalRateLimit)
+"""Filters of which there may be several, told apart by name."""
 
 
 class Rds(Message, frozen=True, kw_only=True):
@@ -122,13 +128,14 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
 
 def _order_problem(filters: tuple[HttpFilter, ...]) -> tuple[str, str] | None:
     """Envoy's rule: the router is the last filter and nothing else may be."""
-    names = set()
+    names: set[Any] = set()
     for index, one in enumerate(filters):
         terminal = isinstance(one.typed_config, Router)
         if terminal != (index == len(filters) - 1):
             reason = "the router must be the last filter" if terminal else "the last filter must be the router"
             return f"http_filters[{index}]", reason
-        if type(one.typed_config) in names:
+        key = one.name if isinstance(one.typed_config, MANY) else type(one.typed_config)
+        if key in names:
             return f"http_filters[{index}]", f"filter {one.name} is given twice"
-        names.add(type(one.typed_config))
+        names.add(key)
     return None if filters else ("http_filters", "must end with the router")

@@ -1,12 +1,14 @@
-"""HTTP filters: router, fault, cors, and Istio's peer metadata and statistics."""
+"""HTTP filters: router, fault, cors, Istio's peer metadata and statistics; access rules and rate limits beside it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from sidecar.config.core import FractionalPercent, RuntimeFractionalPercent
+from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.matching import HeaderMatcher, StringMatcher
 from sidecar.config.message import Duration, Mark, Message, Range, UInt32
+from sidecar.config.rbac import Rbac, RbacPerRoute
 
 HTTP_STATUS = Range(200, 599)
 GRPC_STATUS = Range(0, 2**32 - 1)
@@ -113,7 +115,9 @@ class StatsPluginConfig(Message, frozen=True, kw_only=True):
     """True = `destination_service` is never taken from the Host header."""
 
 
-HttpFilterConfig = Annotated[Router | HTTPFault | Cors | PeerMetadata | StatsPluginConfig, Mark.ANY]
+HttpFilterConfig = Annotated[
+    Router | HTTPFault | Cors | Rbac | LocalRateLimit | PeerMetadata | StatsPluginConfig, Mark.ANY
+]
 
 
 class HttpFilter(Message, frozen=True, kw_only=True):
@@ -121,5 +125,5 @@ class HttpFilter(Message, frozen=True, kw_only=True):
     typed_config: HttpFilterConfig
 
 
-PerFilterConfig = Annotated[HTTPFault | CorsPolicy, Mark.ANY]
-"""What a virtual host, route or weighted cluster may say of a filter; the most specific holds."""
+PerFilterConfig = Annotated[HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit, Mark.ANY]
+"""What a virtual host, route or weighted cluster may say of a filter, by its name; the most specific holds."""

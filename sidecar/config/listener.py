@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from sidecar.config.access_log import AccessLog
-from sidecar.config.core import Address, Direction, Metadata
+from sidecar.config.core import Address, CidrRange, Direction, Metadata
 from sidecar.config.http_connection_manager import HttpConnectionManager
 from sidecar.config.message import Duration, Mark, Message, Range, UInt32
 from sidecar.config.tcp_proxy import TcpProxy
 from sidecar.config.transport_socket import DownstreamTransportSocket
-
-
-class CidrRange(Message, frozen=True, kw_only=True):
-    address_prefix: str
-    prefix_len: Annotated[int, Range(0, 128)] = 0
 
 
 class FilterChainMatch(Message, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ class Reply(NamedTuple):
     """Adds `x-envoy-overloaded: true`."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
+    grpc: int | None = None
+    """The gRPC status; None = what the HTTP status stands for."""
 
 
 NO_ROUTE = Reply(404, "NR", "route_not_found")
@@ -89,7 +91,7 @@ def response(reply: Reply, request: RequestHead | None) -> tuple[ResponseHead, b
     headers = Headers(reply.headers)
     if request is not None and is_grpc(request):
         headers.set(b"content-type", b"application/grpc")
-        headers.set(b"grpc-status", b"%d" % grpc_status(reply.status))
+        headers.set(b"grpc-status", b"%d" % (grpc_status(reply.status) if reply.grpc is None else reply.grpc))
         if reply.body:
             headers.set(b"grpc-message", percent_encoded(reply.body))
         if reply.overloaded:

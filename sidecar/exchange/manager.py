@@ -11,10 +11,12 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from sidecar.config.http_connection_manager import HttpConnectionManager
-from sidecar.config.http_filters import Cors, HTTPFault, PeerMetadata, Router, StatsPluginConfig
+from sidecar.config.http_filters import PeerMetadata, Router, StatsPluginConfig
 from sidecar.config.listener import Listener as ListenerConfig
+from sidecar.config.refusal import Refused
 from sidecar.exchange import local_reply
 from sidecar.exchange.clusters import Clusters
+from sidecar.exchange.filters import Step, step_of
 from sidecar.exchange.forwarding import Forwarding
 from sidecar.exchange.http1_server import Http1Server
 from sidecar.exchange.local_reply import Reply
@@ -27,7 +29,6 @@ from sidecar.exchange.tracing import Tracer
 from sidecar.net.accepted import Accepted
 from sidecar.net.connection import Connection
 from sidecar.net.dispatcher import Dispatcher
-from sidecar.policy.fault import Fault
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import HeadOptions, RequestMessage
 from sidecar.protocol.http1_known import KnownRequests
@@ -114,8 +115,6 @@ class Manager:
         self.tracer = Tracer(config.tracing, around.rng) if config.tracing is not None else None
         self.listener_name = listener.name
         self.outbound = listener.traffic_direction != "INBOUND"
-        self.fault: Fault | None = None
-        self.cors = False
         self.reporter = ""
         self.exchange_metadata: MetadataExchange | None = None
         self.envoy_headers = True
@@ -145,18 +144,23 @@ class Manager:
         """Whether every request leaves a record, not only those that are traced."""
 
     def _filters(self, config: HttpConnectionManager, around: Surroundings) -> None:
-        for one in config.http_filters:
+        steps: list[Step] = []
+        for index, one in enumerate(config.http_filters):
+            try:
+                step = step_of(one, around.stats, f"http.{config.stat_prefix}.")
+            except Refused as refused:
+                raise refused.at(f"http_filters[{index}].typed_config") from None
+            if step is not None:
+                steps.append(step)
             match one.typed_config:
-                case HTTPFault() as fault:
-                    self.fault = Fault(fault)
-                case Cors():
-                    self.cors = True
                 case PeerMetadata() as metadata:
                     self.exchange_metadata = MetadataExchange(metadata, around.peer, around.node_id)
                 case StatsPluginConfig():
                     self.reporter = "source" if self.outbound else "destination"
                 case Router() as router:
                     self.envoy_headers = not router.suppress_envoy_headers
+
+        self.steps = tuple(steps)
 
     def serve(self, connection: Connection, accepted: Accepted) -> None:
         """A connection of this chain begins."""

@@ -58,7 +58,7 @@ def prepared(
 def repeatable(manager: Manager, table: RouteTable, decision: RouteDecision, head: RequestHead) -> bool:
     """Whether the bytes of `head` (as routed, not yet edited), and nothing else, decide what is sent."""
     route = decision.route
-    if manager.fault is not None or decision.fault is not None or (decision.cors is not None and manager.cors):
+    if not all(step.repeats(decision) for step in manager.steps):
         return False
     if decision.mirrors or route.attempt_count_in_request or route.auto_host_rewrite:
         return False

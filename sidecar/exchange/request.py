@@ -21,6 +21,7 @@ from sidecar.exchange.tracing import Context, fresh_lines
 from sidecar.exchange.tracing import write as write_context
 from sidecar.net.addresses import Endpoint
 from sidecar.net.resolver import is_address
+from sidecar.policy.cors import Cors
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED
@@ -82,27 +83,32 @@ class Exchange(Responding):
             return
         table = manager.routes.table
         decision = table.route(head) if table is not None else None
-        if decision is None:
-            manager.stats.no_route.value += 1
-            self._reply(local_reply.NO_ROUTE)
-            return
         self.decision = decision
-        if manager.stream_s or decision.budget.stream_s:
-            self.stream_deadline_s = self.started_s + (decision.budget.stream_s or manager.stream_s)
-        if decision.cors is not None and manager.cors and self._cors(decision):
-            return
-        if manager.fault is not None or decision.fault is not None:
-            fault = decision.fault or manager.fault
-            assert fault is not None
-            drawn = fault.decide(head, decision.cluster, manager.rng)
-            if drawn.delay_s or drawn.status:
-                self._fault(drawn)
+        stream_s = manager.stream_s if decision is None else decision.budget.stream_s or manager.stream_s
+        if stream_s:
+            self.stream_deadline_s = self.started_s + stream_s
+        self.go_on(-1)
+
+    def go_on(self, position: int) -> None:
+        """Through the filters after the one at `position`, then on the route. Filters see a request without a route."""
+        steps = self.manager.steps
+        for place in range(position + 1, len(steps)):
+            if steps[place].answers(self, place):
                 return
-        self._routed()
+        if self.decision is None:
+            self.manager.stats.no_route.value += 1
+            self._reply(local_reply.NO_ROUTE)
+        else:
+            self._routed()
+
+    def answer(self, reply: Reply) -> None:
+        """A filter's own answer."""
+        self._reply(reply)
 
     def _start_prepared(self, known: Prepared, decision: RouteDecision) -> None:
         """The same head came before: what is left is what every request has for itself."""
         manager = self.manager
+        self.decision = decision
         if manager.makes_ids:
             self.request_id = new_request_id(manager.rng)
         keeps = manager.keeps_records
@@ -110,6 +116,8 @@ class Exchange(Responding):
         if manager.tracer is not None:
             context = self.context = manager.tracer.fresh()
             keeps = keeps or context.sampled
+        if manager.steps and any(step.pass_again(self) for step in manager.steps):
+            return
         simple = not manager.changes_heads and self.framing != CHUNKED
         if simple:
             made = b"x-request-id: %s\r\n" % self.request_id if self.request_id else b""
@@ -123,7 +131,6 @@ class Exchange(Responding):
             if context is not None:
                 write_context(self.head.headers, context)
         self.peer = known.peer
-        self.decision = decision
         if manager.stream_s or decision.budget.stream_s:
             self.stream_deadline_s = self.started_s + (decision.budget.stream_s or manager.stream_s)
         cluster = manager.clusters.get(decision.cluster)
@@ -151,31 +158,32 @@ class Exchange(Responding):
             return True
         return False
 
-    def _cors(self, decision: RouteDecision) -> bool:
-        assert decision.cors is not None
-        self.origin = decision.cors.allowed_origin(self.head, self.manager.rng)
-        preflight = decision.cors.preflight(self.head, self.origin)
+    def cors(self, policy: Cors) -> bool:
+        """True = it was a preflight, and is answered."""
+        self.origin = policy.allowed_origin(self.head, self.manager.rng)
+        preflight = policy.preflight(self.head, self.origin)
         if preflight is None:
             return False
         self._reply(Reply(200, "", "cors_response", headers=tuple(preflight)))
         return True
 
-    def _fault(self, drawn: FaultDecision) -> None:
+    def fault(self, drawn: FaultDecision, position: int) -> None:
+        """By the filter at `position`: those after it have their turn when the delay is over."""
         flags = "DI" if drawn.delay_s else ""
         self.record.flags = flags
         if drawn.delay_s:
-            self.dispatcher.loop.call_later(drawn.delay_s, self._after_delay, drawn)
+            self.dispatcher.loop.call_later(drawn.delay_s, self._after_delay, drawn, position)
             self._arm()
         else:
             self._abort(drawn)
 
-    def _after_delay(self, drawn: FaultDecision) -> None:
+    def _after_delay(self, drawn: FaultDecision, position: int) -> None:
         if self.finished:
             return
         if drawn.status:
             self._abort(drawn)
         else:
-            self._routed()
+            self.go_on(position)
 
     def _abort(self, drawn: FaultDecision) -> None:
         extra = () if drawn.grpc_status is None else ((b"grpc-status", b"%d" % drawn.grpc_status),)

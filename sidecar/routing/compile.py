@@ -16,6 +16,7 @@ from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualH
 from sidecar.config.route_action import ClusterWeight, RedirectAction, RequestMirrorPolicy, RouteAction
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
+from sidecar.policy.route_filters import NO_FILTERS, RouteFilter, route_filter
 from sidecar.protocol.message import GENERATED
 from sidecar.routing.choice import Choice, Draws, FromHeader, Single, Weighted
 from sidecar.routing.conditions import Condition, compile_conditions
@@ -28,7 +29,6 @@ from sidecar.routing.timeouts import budget_of
 
 CLUSTER_NOT_FOUND = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}
 Level = RouteConfiguration | VirtualHost | Route | ClusterWeight
-FilterConfigs = Mapping[str, HTTPFault | CorsPolicy]
 
 
 @contextmanager
@@ -174,7 +174,7 @@ class HostCompiler:
         *,
         weight: ClusterWeight | None = None,
     ) -> RouteDecision:
-        fault, cors = self._filters(compiled.config, weight)
+        fault, cors, per_filter = self._filters(compiled.config, weight)
         return RouteDecision(
             compiled,
             cluster,
@@ -183,12 +183,16 @@ class HostCompiler:
             mirrors=tuple(mirror for mirror in compiled.mirrors if mirror.fraction >= 1.0),
             fault=fault,
             cors=cors,
+            per_filter=per_filter,
             weight_host=weight.host_rewrite_literal.encode() if weight is not None else b"",
             subset=_subset(compiled.config, weight),
         )
 
-    def _filters(self, route: Route, weight: ClusterWeight | None) -> tuple[Fault | None, Cors | None]:
+    def _filters(
+        self, route: Route, weight: ClusterWeight | None
+    ) -> tuple[Fault | None, Cors | None, Mapping[str, RouteFilter]]:
         """The most specific level that says anything of a filter says all of it."""
+        per_filter: dict[str, RouteFilter] = {}
         fault: Fault | None = None
         cors: Cors | None = None
         levels: list[Level] = [level for level in (weight, route, self._host, self._config) if level is not None]
@@ -197,12 +201,14 @@ class HostCompiler:
                 with at(f"typed_per_filter_config[{name}]"):
                     if isinstance(config, HTTPFault):
                         fault = fault or Fault(config)
-                    else:
+                    elif isinstance(config, CorsPolicy):
                         cors = cors or Cors(config)
+                    elif name not in per_filter and (compiled := route_filter(config)) is not None:
+                        per_filter[name] = compiled
         if cors is None:
             older = (route.route.cors if route.route is not None else None) or self._host.cors
             cors = Cors(older) if older is not None else None
-        return fault, cors
+        return fault, cors, per_filter or NO_FILTERS
 
 
 def _mirror(policy: RequestMirrorPolicy, index: int) -> Mirror:

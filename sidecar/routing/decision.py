@@ -15,6 +15,7 @@ from sidecar.balancing.subsets import Criteria
 from sidecar.config.route import Route
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
+from sidecar.policy.route_filters import NO_FILTERS, RouteFilter
 from sidecar.protocol.message import RequestHead, ResponseHead
 from sidecar.routing.hashing import NO_HASHING
 from sidecar.routing.header_edits import HeaderEdits
@@ -92,8 +93,8 @@ class RouteDecision:
     """`cluster` is "" for redirects and direct responses. Do not keep or change it: decisions are shared."""
 
     __slots__ = (
-        "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "plain_answers", "redirect",
-        "route", "subset", "weight_host",
+        "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "per_filter", "plain_answers",
+        "redirect", "route", "subset", "weight_host",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +107,7 @@ class RouteDecision:
         mirrors: tuple[Mirror, ...] = (),
         fault: Fault | None = None,
         cors: Cors | None = None,
+        per_filter: Mapping[str, RouteFilter] = NO_FILTERS,
         weight_host: bytes = b"",
         subset: Criteria = (),
     ) -> None:
@@ -117,6 +119,7 @@ class RouteDecision:
         self.fault = fault
         """None = the filter's own configuration holds."""
         self.cors = cors
+        self.per_filter = per_filter
         self.weight_host = weight_host
         """host_rewrite_literal of the weighted cluster, b"" = none; the route's own wins over it."""
         self.plain_answers = not edits.response and not route.attempt_count_in_response and not route.hashing
@@ -135,6 +138,7 @@ class RouteDecision:
             mirrors=self.mirrors if mirrors is None else mirrors,
             fault=self.fault,
             cors=self.cors,
+            per_filter=self.per_filter,
             weight_host=self.weight_host,
             subset=self.subset,
         )

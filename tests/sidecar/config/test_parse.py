@@ -110,6 +110,11 @@ def test_a_file_that_envoy_ran() -> None:
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="reference files are not here")
 def test_a_file_with_more_than_we_do_says_where() -> None:
-    refused = parse_bootstrap(yaml.safe_load((REFERENCE / "envoy_local_replies.yaml").read_text()))
+    file = yaml.safe_load((REFERENCE / "envoy_local_replies.yaml").read_text())
+    assert isinstance(parse_bootstrap(file), Bootstrap)
+    manager = file["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
+    manager["http_filters"].insert(0, {"name": "lua", "typed_config": lua})
+    refused = parse_bootstrap(file)
     assert isinstance(refused, Refusal)
-    assert refused.path.endswith("typed_per_filter_config[envoy.filters.http.local_ratelimit].@type")
+    assert refused.path.endswith("http_filters[0].typed_config.@type")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.config.listener import CidrRange, FilterChainMatch
+from sidecar.config.core import CidrRange
+from sidecar.config.listener import FilterChainMatch
 from sidecar.net.filter_chain import ChainMatcher, Facts
 
 
