@@ -131,7 +131,7 @@ class Engine:
             guard=Guard(on=sandbox is not None),
         )
         self._resolver = Resolver(loop)
-        self._dns = DnsClusters(self._clusters, self._resolver)
+        self._dns = DnsClusters(self._clusters, self._resolver, rng)
         self._routes = Routes(rng)
         around = Surroundings(self._dispatcher, self._clusters, stats, records, rng, node.peer, node.id)
         self._listeners = Listeners(around, routes=self._routes, secrets=secrets, resolve=resolve_path, rng=rng)

@@ -30,6 +30,20 @@ class EdsClusterConfig(Message, frozen=True, kw_only=True):
     """Empty = the cluster's own name."""
 
 
+class RefreshRate(Message, frozen=True, kw_only=True):
+    """Back-off after failed lookups. Without a maximum it is ten times the base."""
+
+    base_interval: Duration
+    max_interval: Duration | None = None
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.base_interval <= 0:
+            return "base_interval", "must be positive"
+        if self.max_interval is not None and self.max_interval < self.base_interval:
+            return "max_interval", "must not be less than base_interval"
+        return None
+
+
 class TcpKeepalive(Message, frozen=True, kw_only=True):
     """Absent fields: the operating system's. Seconds."""
 
@@ -91,6 +105,8 @@ class Cluster(Message, frozen=True, kw_only=True):
     maglev_lb_config: MaglevLbConfig | None = None
     original_dst_lb_config: OriginalDstLbConfig | None = None
     dns_refresh_rate: Duration = 5.0
+    dns_failure_refresh_rate: RefreshRate | None = None
+    dns_jitter: Duration = 0.0
     respect_dns_ttl: bool = False
     dns_lookup_family: Literal["AUTO", "V4_ONLY", "V4_PREFERRED", "ALL", "V6_ONLY"] = "AUTO"
     max_requests_per_connection: UInt32 = 0
@@ -103,8 +119,8 @@ class Cluster(Message, frozen=True, kw_only=True):
             return "name", "must not be empty"
         if self.connect_timeout <= 0:
             return "connect_timeout", "must be positive"
-        if self.dns_lookup_family == "V6_ONLY":
-            return "dns_lookup_family", "unsupported value V6_ONLY"
+        if self.type == "LOGICAL_DNS" and self.endpoints != 1:
+            return "load_assignment", "must have one endpoint for type LOGICAL_DNS"
         if len(self.health_checks) > 1:
             return "health_checks[1]", "only one is supported"
         if self.health_checks and self.type == "ORIGINAL_DST":
@@ -118,6 +134,12 @@ class Cluster(Message, frozen=True, kw_only=True):
         if self.type == "ORIGINAL_DST" and self.lb_subset_config is not None:
             return "lb_subset_config", "must not be set for type ORIGINAL_DST"
         return None
+
+    @property
+    def endpoints(self) -> int:
+        """Endpoints of its own assignment."""
+        assignment = self.load_assignment
+        return sum(len(one.lb_endpoints) for one in assignment.endpoints) if assignment is not None else 0
 
     @property
     def http_options(self) -> UpstreamHttpProtocolOptions:

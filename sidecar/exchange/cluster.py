@@ -18,7 +18,7 @@ from sidecar.balancing.subsets import Criteria, Subsets
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
-from sidecar.exchange.cluster_stats import HEALTH_CHECK, OUTLIER, ClusterStats, host_levels, limit_levels
+from sidecar.exchange.cluster_stats import DISCOVERY, HEALTH_CHECK, OUTLIER, ClusterStats, host_levels, limit_levels
 from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
 from sidecar.exchange.health_checks import HealthChecker
@@ -195,7 +195,7 @@ class Cluster:
         levels |= limit_levels("default", self.limits) | limit_levels("high", self.high_limits)
         levels["upstream_rq_pending_active"] = sum(pool.pending for pool in self._all_pools())
         levels["lb_subsets_active"] = self.subsets.active if self.subsets is not None else 0
-        counters: tuple[str, ...] = ()
+        counters: tuple[str, ...] = DISCOVERY
         if self.outlier is not None:
             levels["outlier_detection.ejections_active"] = self.outlier.ejected
             counters += OUTLIER

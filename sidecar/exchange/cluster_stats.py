@@ -16,6 +16,7 @@ ON_DEMAND = (
     "upstream_rq_pending_failure_eject",
 )  # fmt: skip
 
+DISCOVERY = ("update_attempt", "update_success", "update_failure", "update_empty", "update_no_rebuild")
 HEALTH_CHECK = tuple(
     f"health_check.{name}"
     for name in ("attempt", "success", "failure", "passive_failure", "network_failure", "verify_cluster")

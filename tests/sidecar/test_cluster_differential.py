@@ -397,6 +397,8 @@ async def test_the_same_health(both: Both, name: str) -> None:
             await bodies(port, [("/quit/2/", "")] * 20)
             after = await both.stats(r"cluster\.c\.(membership_.*|health_check\.(healthy|passive_failure))")
             gone = before - after["cluster.c.membership_healthy"]
+            # How many of the twenty met the host is chance.
+            after["cluster.c.health_check.passive_failure"] = min(after["cluster.c.health_check.passive_failure"], 1)
             seen.append((set(hosts), stats, after, gone))
     assert seen[1] == seen[0]
 

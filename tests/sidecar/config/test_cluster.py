@@ -61,6 +61,13 @@ def test_http_options() -> None:
         ),
         ({"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED", "health_checks": [CHECK]}, "health_checks"),
         ({"connect_timeout": "0s"}, "connect_timeout"),
+        ({"type": "LOGICAL_DNS"}, "load_assignment"),
+        ({"dns_failure_refresh_rate": {"base_interval": "0s"}}, "dns_failure_refresh_rate.base_interval"),
+        (
+            {"dns_failure_refresh_rate": {"base_interval": "2s", "max_interval": "1s"}},
+            "dns_failure_refresh_rate.max_interval",
+        ),
+        ({"preconnect_policy": {}}, "preconnect_policy"),
         ({"common_lb_config": {"update_merge_window": "1s"}}, "common_lb_config.update_merge_window"),
         (
             {
