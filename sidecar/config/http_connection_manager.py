@@ -33,6 +33,7 @@ class HttpProtocolOptions(Message, frozen=True, kw_only=True):
     idle_timeout: Duration | None = None
     """None = an hour; 0 = none."""
     max_connection_duration: Duration | None = None
+    """Then the response under way is the last one; an idle connection is closed after `drain_timeout` more."""
     max_headers_count: UInt32 = 100
     max_stream_duration: Duration | None = None
     headers_with_underscores_action: Literal["ALLOW", "REJECT_REQUEST", "DROP_HEADER"] = "ALLOW"
@@ -71,9 +72,8 @@ class HttpUpgradeConfig(Message, frozen=True, kw_only=True):
 class HttpConnectionManager(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     EXACTLY_ONE = (("rds", "route_config"),)
-    ONLY_DEFAULT = (
-        "drain_timeout", "delayed_close_timeout", "proxy_100_continue", "strip_matching_host_port", "request_timeout",
-    )  # fmt: skip
+    AT_MOST_ONE = (("strip_matching_host_port", "strip_any_host_port"),)
+    ONLY_DEFAULT = ("proxy_100_continue",)
 
     codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
     stat_prefix: str
@@ -88,9 +88,12 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     max_request_headers_kb: UInt32 = 60
     stream_idle_timeout: Duration = 300.0
     request_timeout: Duration = 0.0
+    """From a request's first byte to its last; 0 = none."""
     request_headers_timeout: Duration = 0.0
+    """0 = none."""
     drain_timeout: Duration = 5.0
     delayed_close_timeout: Duration = 1.0
+    """How long a client is given to read our last words; 0 = it is not waited for."""
     access_log: tuple[AccessLog, ...] = ()
     use_remote_address: bool = False
     xff_num_trusted_hops: UInt32 = 0
@@ -119,10 +122,6 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
             return "stat_prefix", "must not be empty"
         if not 1 <= self.max_request_headers_kb <= REQUEST_HEADERS_KIB_MAX.high:
             return "max_request_headers_kb", "must be between 1 and 8192"
-        if self.common_http_protocol_options.max_connection_duration is not None:
-            return "common_http_protocol_options.max_connection_duration", "unsupported towards downstreams"
-        if self.common_http_protocol_options.max_requests_per_connection:
-            return "common_http_protocol_options.max_requests_per_connection", "unsupported towards downstreams"
         return _order_problem(self.http_filters)
 
 

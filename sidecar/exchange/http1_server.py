@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sidecar.exchange import local_reply
 from sidecar.net.connection import Connection
 from sidecar.protocol.http1_body import BodyReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sidecar.exchange.manager import Manager
     from sidecar.exchange.request import Exchange
     from sidecar.net.accepted import Accepted
+    from sidecar.net.timers import Timer
 
 READ_AHEAD_BYTES_MAX = 64 * 1024
 """Pipelined bytes kept while a request is under way."""
@@ -38,8 +38,11 @@ class Http1Server:
         "_parsing",
         "_started_s",
         "accepted",
+        "age",
         "connection",
+        "draining",
         "exchange",
+        "heads",
         "manager",
         "method",
         "requests",
@@ -67,9 +70,16 @@ class Http1Server:
         self._expect_continue = False
         self._parsing = False
         self._started_s = 0.0
+        self.draining = manager.draining
+        """The response under way, or the next one, is the last."""
+        self.heads = manager.heads if manager.heads_by_port is None else manager.heads_for(accepted.local.port)
         self.timer = connection.dispatcher.timer(self._timed_out)
+        self.age: Timer | None = None
         connection.handler = self
         manager.opened(self)
+        if manager.connection_s:
+            self.age = connection.dispatcher.timer(self._too_old)
+            self.age.start(manager.connection_s)
         if manager.idle_timeout_s:
             self.timer.start(manager.idle_timeout_s)
 
@@ -86,7 +96,7 @@ class Http1Server:
             return
         buffer = self._buffer
         if not buffer and self.exchange is None and not self._head_done:
-            message = self.manager.heads.by_bytes.get(data)
+            message = self.heads.by_bytes.get(data)
             if message is not None:  # exactly one head that came before: the common case of keep-alive
                 self._begin(message, b"")
                 return
@@ -130,7 +140,7 @@ class Http1Server:
             else:
                 self._refuse(problem)
             return False
-        message = end if isinstance(end, Malformed) else manager.heads.parse(data[: end + 4])
+        message = end if isinstance(end, Malformed) else self.heads.parse(data[: end + 4])
         if isinstance(message, Malformed) or isinstance(end, Malformed):
             assert isinstance(message, Malformed)
             self._refuse(message)
@@ -141,9 +151,9 @@ class Http1Server:
 
     def _wait_for_head(self) -> None:
         manager = self.manager
-        if manager.headers_timeout_s and not self._started_s:
+        if manager.head_limit is not None and not self._started_s:
             self._started_s = self.connection.dispatcher.time()
-            self.timer.start(manager.headers_timeout_s)
+            self.timer.start(manager.head_limit[0])
 
     def _begin(self, message: RequestMessage, rest: bytes) -> None:
         head = message.head
@@ -152,12 +162,18 @@ class Http1Server:
         self.method = head.method
         self._keep_alive = message.keep_alive
         self._expect_continue = message.expect_continue
-        self._started_s = 0.0
-        exchange = self.exchange = self.manager.exchange(self, message)
+        manager = self.manager
+        if self.requests == manager.requests_max:
+            manager.stats.cx_max_requests.value += 1
+            self.draining = True
+        started_s, self._started_s = self._started_s, 0.0
+        exchange = self.exchange = manager.exchange(self, message)
         if message.framing == 0:
             self._buffer = rest
             exchange.start(True)
             return
+        if manager.request_timeout_s:
+            exchange.request_deadline_s = (started_s or exchange.started_s) + manager.request_timeout_s
         self._body = reader = body_reader(message.framing)
         self._buffer = b""
         exchange.start(False)
@@ -196,8 +212,7 @@ class Http1Server:
 
     def connection_lost(self, reason: str) -> None:
         exchange, self.exchange = self.exchange, None
-        self.timer.stop()
-        self.manager.closed(self)
+        self._gone()
         self.connection.abort()
         if exchange is not None:
             exchange.on_downstream_lost()
@@ -226,7 +241,7 @@ class Http1Server:
                 self._chunked = True
             else:
                 self._keep_alive = False
-        if self._body is not None or self.manager.draining:
+        if self._body is not None or self.draining:
             self._keep_alive = False  # an unread request body would be taken for the next request
         close = not self._keep_alive
         wire = response_head(head, chunked=self._chunked, close=close)
@@ -244,7 +259,7 @@ class Http1Server:
     def respond_known(self, lines: bytes, body: bytes) -> None:
         """A whole response, with its content-length among `lines` (status line and fields)."""
         self._expect_continue = False
-        if self._body is not None or self.manager.draining:
+        if self._body is not None or self.draining:
             self._keep_alive = False
         end = b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n"
         self.connection.write(b"%s%s%s" % (lines, end, body))
@@ -292,7 +307,7 @@ class Http1Server:
         """The response is complete: on to the next request, or an end."""
         self.exchange = None
         manager = self.manager
-        if not self._keep_alive or self._body is not None or manager.draining:
+        if not self._keep_alive or self._body is not None or self.draining:
             # Unread input would turn our close into a reset and might destroy the answer.
             self.close(linger=self._body is not None or bool(self._buffer) or self._broken)
             return
@@ -312,14 +327,18 @@ class Http1Server:
     def cut(self) -> None:
         """The response cannot be completed: the client must see a failure, never a clean end."""
         self.exchange = None
-        self.timer.stop()
-        self.manager.closed(self)
+        self._gone()
         self.connection.abort(reset=True)
 
     def close(self, *, linger: bool = False) -> None:
+        self._gone()
+        self.connection.close(linger=linger, linger_s=self.manager.delayed_close_s)
+
+    def _gone(self) -> None:
         self.timer.stop()
+        if self.age is not None:
+            self.age.stop()
         self.manager.closed(self)
-        self.connection.close(linger=linger)
 
     def _refuse(self, problem: Malformed) -> None:
         """A head that cannot be read: answer and close, nothing after it can be trusted."""
@@ -334,13 +353,24 @@ class Http1Server:
             self.exchange.on_timer()
         elif self._started_s:
             self._keep_alive = False
-            self.manager.reply_without_request(self, local_reply.HEADERS_TIMEOUT)
+            assert self.manager.head_limit is not None
+            self.manager.head_timed_out(self, self.manager.head_limit[1])
         else:
             self.manager.stats.cx_idle_timeout.value += 1
             self.close()
 
+    def _too_old(self) -> None:
+        """max_connection_duration, and `drain_timeout` after it: a client that goes on meanwhile is told to leave."""
+        manager = self.manager
+        if not self.draining and self.age is not None:
+            manager.stats.cx_max_duration.value += 1
+            self.draining = True
+            self.age.start(manager.config.drain_timeout)
+        elif self.exchange is None:
+            self.close(linger=True)
+
     def drain(self) -> None:
         """Idle: close now. Busy: after this response."""
-        self._keep_alive = False
+        self.draining = True
         if self.exchange is None:
             self.close(linger=True)

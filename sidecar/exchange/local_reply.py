@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sidecar.exchange.http1_client import Reset
+from sidecar.protocol.http1_fields import Malformed
+from sidecar.protocol.http1_write import REASONS
 from sidecar.protocol.message import Headers, RequestHead, ResponseHead
 
 _BEFORE = b"upstream connect error or disconnect/reset before headers. "
@@ -34,9 +36,10 @@ ROUTE_TIMEOUT = Reply(504, "UT", "response_timeout", b"upstream request timeout"
 PER_TRY_TIMEOUT = Reply(504, "UT", "upstream_per_try_timeout", b"upstream request timeout")
 STREAM_IDLE = Reply(504, "SI", "stream_idle_timeout", b"stream timeout")
 REQUEST_IDLE = Reply(408, "SI", "stream_idle_timeout", b"stream timeout", close=True)
-REQUEST_TIMEOUT = Reply(408, "DT", "request_overall_timeout", b"request timeout", close=True)
-HEADERS_TIMEOUT = Reply(408, "DT", "request_header_timeout", b"request header timeout", close=True)
+REQUEST_TIMEOUT = Reply(408, "", "request_overall_timeout", b"request timeout", close=True)
+HEADERS_TIMEOUT = Reply(408, "", "request_header_timeout", b"request header timeout", close=True)
 MAX_DURATION = Reply(504, "", "max_duration_timeout", b"downstream duration timeout")
+REQUEST_MAX_DURATION = MAX_DURATION._replace(status=408, close=True)
 UPGRADE_REFUSED = Reply(403, "", "upgrade_failed")
 NO_CONNECT_ROUTE = Reply(404, "NR", "route_not_found")
 BODY_TOO_LARGE = Reply(413, "", "request_payload_too_large", b"Payload Too Large")
@@ -48,6 +51,17 @@ _RESETS = {
     Reset.PROTOCOL_ERROR: (502, "UPE", "protocol_error"),
     Reset.OVERFLOW: (503, "UO", "overflow"),
 }
+
+
+NOT_OF_THE_CODEC = frozenset({"low_version", "missing_host_header", "path_normalization_failed"})
+"""Refused for what the head says and not for how it is written: no DPE, and no body."""
+
+
+def malformed(problem: Malformed) -> Reply:
+    """A request that cannot be read. Nothing after it can be trusted."""
+    if problem.details in NOT_OF_THE_CODEC:
+        return Reply(problem.status, "", problem.details, close=True)
+    return Reply(problem.status, "DPE", problem.details, REASONS[problem.status], close=True)
 
 
 def upstream_reset(reset: Reset, detail: str, *, retried: bool) -> Reply:

@@ -36,6 +36,8 @@ from sidecar.protocol.message import Field, Headers, field
 from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
 from sidecar.telemetry.stats import Stats
 
+PORTS_MAX = 64
+"""Ports that clients wanted, for which heads are remembered apart (strip_matching_host_port)."""
 IDLE_S = 3600.0
 """Envoy's default idle timeout of downstream connections."""
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
@@ -72,6 +74,16 @@ def _head_options(config: HttpConnectionManager, *, tls: bool) -> HeadOptions:
     )
 
 
+def _head_limit(config: HttpConnectionManager) -> tuple[float, Reply] | None:
+    """The first of the timeouts that run while a head comes. Envoy's stream begins with its first byte."""
+    limits = [
+        (config.request_headers_timeout, local_reply.HEADERS_TIMEOUT),
+        (config.request_timeout, local_reply.REQUEST_TIMEOUT),
+        (config.stream_idle_timeout, local_reply.REQUEST_IDLE),
+    ]
+    return min((one for one in limits if one[0]), key=lambda one: one[0], default=None)
+
+
 def _escaped_slashes(config: HttpConnectionManager) -> str:
     action = config.path_with_escaped_slashes_action
     if action != "IMPLEMENTATION_SPECIFIC_DEFAULT":
@@ -100,8 +112,14 @@ class Manager:
         common = config.common_http_protocol_options
         self.head_options = _head_options(config, tls=tls)
         self.heads = KnownRequests(self.head_options)
+        self.heads_by_port: dict[int, KnownRequests] | None = {} if config.strip_matching_host_port else None
         self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
-        self.headers_timeout_s = config.request_headers_timeout
+        self.head_limit = _head_limit(config)
+        """How long a head may take, and the answer to a slower one."""
+        self.request_timeout_s = config.request_timeout
+        self.connection_s = common.max_connection_duration or 0.0
+        self.requests_max = common.max_requests_per_connection
+        self.delayed_close_s = config.delayed_close_timeout
         self.stream_idle_s = config.stream_idle_timeout
         self.stream_s = common.max_stream_duration or 0.0
         self.forwarding = Forwarding(config, around.rng)
@@ -182,6 +200,16 @@ class Manager:
             found = self._facts[facts] = self._facts_known
         return found
 
+    def heads_for(self, port: int) -> KnownRequests:
+        """Heads of connections that were made to `port`, which `strip_matching_host_port` takes off."""
+        assert self.heads_by_port is not None
+        found = self.heads_by_port.get(port)
+        if found is None:
+            if len(self.heads_by_port) >= PORTS_MAX:
+                self.heads_by_port.clear()
+            found = self.heads_by_port[port] = KnownRequests(self.head_options._replace(own_port=port))
+        return found
+
     def exchange(self, stream: Http1Server, message: RequestMessage) -> Exchange:
         return Exchange(self, stream, message)
 
@@ -231,8 +259,18 @@ class Manager:
         self.stats.cx_protocol_error.value += 1
         if problem.status == 431:
             self.stats.rq_too_large.value += 1
-        flags = "" if problem.details == "low_version" else "DPE"
-        self.reply_without_request(stream, Reply(problem.status, flags, problem.details, close=True))
+        self.reply_without_request(stream, local_reply.malformed(problem))
+
+    def head_timed_out(self, stream: Http1Server, reply: Reply) -> None:
+        """A head that came too slowly."""
+        stats = self.stats
+        if reply is local_reply.HEADERS_TIMEOUT:
+            stats.rq_header_timeout.value += 1
+        elif reply is local_reply.REQUEST_TIMEOUT:
+            stats.rq_timeout.value += 1
+        else:
+            stats.rq_idle_timeout.value += 1
+        self.reply_without_request(stream, reply)
 
     def reply_without_request(self, stream: Http1Server, reply: Reply) -> None:
         """Answer and close; there is no exchange to speak of, but the log has a line."""

@@ -367,7 +367,7 @@ class Exchange(Responding):
         if self.responded:
             self._cut("DPE", problem.details)
         else:
-            self._reply(Reply(problem.status, "DPE", problem.details, close=True))
+            self._reply(local_reply.malformed(problem))
 
     def on_downstream_lost(self) -> None:
         if self.finished:

@@ -51,6 +51,8 @@ class Responding(Attempts):
     response_started_s = -1.0
     route_deadline_s = NEVER
     stream_deadline_s = NEVER
+    request_deadline_s = NEVER
+    """Until the request is complete."""
 
     def __init__(self, manager: Manager, stream: Http1Server, message: RequestMessage) -> None:
         self.dispatcher = manager.dispatcher
@@ -229,6 +231,8 @@ class Responding(Attempts):
         due = self.route_deadline_s
         due = min(due, self.try_deadline_s)
         due = min(due, self.stream_deadline_s)
+        if not self.request_done:
+            due = min(due, self.request_deadline_s)
         if self.idle_s and self.last_activity_s + self.idle_s < due:
             due = self.last_activity_s + self.idle_s
         if due == NEVER:
@@ -240,8 +244,11 @@ class Responding(Attempts):
         now = self.dispatcher.time() + 0.001
         stats = self.manager.stats
         if now >= self.stream_deadline_s:
+            stats.rq_max_duration.value += 1
+            self._reply(local_reply.MAX_DURATION if self.request_done else local_reply.REQUEST_MAX_DURATION)
+        elif now >= self.request_deadline_s and not self.request_done:
             stats.rq_timeout.value += 1
-            self._reply(local_reply.MAX_DURATION)
+            self._reply(local_reply.REQUEST_TIMEOUT)
         elif now >= self.route_deadline_s and not self.responded:
             if self.cluster is not None:
                 self.cluster.stats.rq_timeout.value += 1
@@ -251,6 +258,7 @@ class Responding(Attempts):
         elif now >= self.try_deadline_s and not self.responded:
             self._per_try_timeout()
         elif self.idle_s and now >= self.last_activity_s + self.idle_s:
+            stats.rq_idle_timeout.value += 1
             self._reply(local_reply.STREAM_IDLE if self.request_done else local_reply.REQUEST_IDLE)
         else:
             self._arm()

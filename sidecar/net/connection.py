@@ -218,13 +218,13 @@ class Connection:
 
     # Ending
 
-    def close(self, *, linger: bool = False) -> None:
+    def close(self, *, linger: bool = False, linger_s: float = LINGER_S) -> None:
         """Send what is queued, then close. `linger`: let the peer read our last words first (half-close and wait
-        `LINGER_S`), because closing with unread input resets the connection and may destroy the answer."""
+        `linger_s`), because closing with unread input resets the connection and may destroy the answer."""
         if self.closing:
             return
         self.closing = True
-        self._linger = linger and not self.eof
+        self._linger = linger and linger_s > 0 and not self.eof
         if not self._linger:
             self.pause_reading()
         if not self._out:
@@ -233,7 +233,7 @@ class Connection:
             self._dirty = True
             self.dispatcher.written(self)
         if self._linger:
-            self.dispatcher.loop.call_later(LINGER_S, self._destroy)
+            self.dispatcher.loop.call_later(linger_s, self._destroy)
 
     def _finish_close(self) -> None:
         if self._tls is not None:

@@ -61,6 +61,8 @@ class HeadOptions(NamedTuple):
     """`%2F` and `%5C` in the path: KEEP_UNCHANGED, REJECT_REQUEST, UNESCAPE_AND_REDIRECT or UNESCAPE_AND_FORWARD."""
     strip_port: bool = False
     """Take any port off the authority (strip_any_host_port)."""
+    own_port: int | None = None
+    """Take this port off the authority (strip_matching_host_port)."""
     strip_dot: bool = False
     """Take a dot off the end of the authority's host (strip_trailing_host_dot)."""
     underscores: str = "ALLOW"
@@ -77,6 +79,7 @@ class HeadOptions(NamedTuple):
             or self.merge_slashes
             or self.escaped_slashes != "KEEP_UNCHANGED"
             or self.strip_port
+            or self.own_port is not None
             or self.strip_dot
         )
 
@@ -163,8 +166,9 @@ def _message(head: RequestHead, options: HeadOptions) -> RequestMessage | Malfor
 
 def _canonical(head: RequestHead, options: HeadOptions) -> bool:
     """The one spelling of authority and path, in Envoy's order. False = not to be had."""
-    if options.strip_port or options.strip_dot:
-        head.authority = stripped_host(head.authority, port=options.strip_port, dot=options.strip_dot)
+    own = options.own_port is not None and head.authority.endswith(b":%d" % options.own_port)
+    if options.strip_port or options.strip_dot or own:
+        head.authority = stripped_host(head.authority, port=options.strip_port or own, dot=options.strip_dot)
     if head.path[0] != 0x2F:
         return True
     if b"%" in head.path and options.escaped_slashes != "KEEP_UNCHANGED":

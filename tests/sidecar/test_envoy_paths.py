@@ -28,6 +28,7 @@ MANAGERS: dict[str, dict[str, Any]] = {
         "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
     },
     "no port": {"strip_any_host_port": True},
+    "not our port": {"strip_matching_host_port": True},
     "no dot": {"strip_trailing_host_dot": True},
 }
 PATHS = (
@@ -57,12 +58,13 @@ async def observe(command: list[str], directory: Path, fields: dict[str, Any]) -
         path = directory / f"{port}.json"
         path.write_text(json.dumps(bootstrap(port, good_port, fields)))
         async with started([*command, "-c", str(path)], port):
-            targets = [(one, "a.test") for one in PATHS] + [("/a/x", one) for one in HOSTS]
+            targets = [(one, "a.test") for one in PATHS] + [("/a/x", one) for one in (*HOSTS, f"a.test:{port}")]
             for target, host in targets:
                 good.heads.clear()
                 request = f"GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
                 head = (await exchange(port, request.encode())).partition(b"\r\n\r\n")[0]
-                seen.append((target, host, comparable(head), [comparable(one) for one in good.heads]))
+                sent = [comparable(one.replace(b":%d" % port, b":OUR")) for one in good.heads]
+                seen.append((target, host.replace(str(port), "OUR"), comparable(head), sent))
     return seen
 
 

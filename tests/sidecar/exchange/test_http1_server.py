@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from tests.sidecar.engines import GET, Echo, backend, cluster, exchange, hcm, route, running
+from tests.sidecar.engines import GET, Echo, answer, backend, cluster, exchange, hcm, read_request, route, running
 
 pytestmark = pytest.mark.integration
+COMMON = "common_http_protocol_options"
+SLOW = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,67 @@ async def test_idle_connections_are_closed() -> None:
     async with running(hcm(common_http_protocol_options={"idle_timeout": "0.05s"})) as proxy:
         assert await exchange(proxy.port(), b"") == b""
         assert proxy.value("http.t.downstream_cx_idle_timeout") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "data", "status", "details", "counter"),
+    [
+        ({"request_timeout": "0.05s"}, b"GET / HT", b"408", "request_overall_timeout", "rq_timeout"),
+        ({"stream_idle_timeout": "0.05s"}, b"GET / HT", b"408", "stream_idle_timeout", "rq_idle_timeout"),
+        ({"request_headers_timeout": "0.05s"}, b"GET / HT", b"408", "request_header_timeout", "rq_header_timeout"),
+        ({"request_timeout": "0.05s"}, SLOW, b"408", "request_overall_timeout", "rq_timeout"),
+        ({"stream_idle_timeout": "0.05s"}, SLOW, b"408", "stream_idle_timeout", "rq_idle_timeout"),
+        ({COMMON: {"max_stream_duration": "0.05s"}}, SLOW, b"408", "max_duration_timeout", "rq_max_duration_reached"),
+    ],
+)
+async def test_slow_requests_are_cut(
+    fields: dict[str, Any], data: bytes, status: bytes, details: str, counter: str
+) -> None:
+    front = hcm(route("/", cluster="b"), **fields)
+    async with backend(Echo()) as port, running(front, cluster("b", port)) as proxy:
+        got = await exchange(proxy.port(), data)
+        record = await proxy.records.last()
+        assert proxy.value(f"http.t.downstream_{counter}") == 1
+    assert got.startswith(b"HTTP/1.1 " + status)
+    assert b"connection: close\r\n" in got
+    assert (record.flags.replace("SI", ""), record.details) == ("", details)
+
+
+async def test_the_last_request_of_a_connection_is_told_so() -> None:
+    front = hcm(route("/", cluster="b"), common_http_protocol_options={"max_requests_per_connection": 2})
+    async with backend(Echo()) as port, running(front, cluster("b", port)) as proxy:
+        got = await exchange(proxy.port(), GET * 3)
+        assert proxy.value("http.t.downstream_cx_max_requests_reached") == 1
+    assert got.count(b"HTTP/1.1 200") == 2
+    assert got.count(b"connection: close") == 1
+
+
+async def test_old_connections_end_after_a_response_or_when_idle() -> None:
+    front = hcm(
+        route("/", cluster="b"),
+        common_http_protocol_options={"max_connection_duration": "0.05s"},
+        drain_timeout="0.05s",
+    )
+    gate = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await gate.wait()
+        writer.write(answer(b"late"))
+        await writer.drain()
+
+    async with backend(slow) as port, running(front, cluster("b", port)) as proxy:
+        assert await exchange(proxy.port(), b"") == b""
+        assert proxy.value("http.t.downstream_cx_max_duration_reached") == 1
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port())
+        writer.write(GET)
+        while proxy.value("http.t.downstream_cx_max_duration_reached") < 2:
+            await asyncio.sleep(0.01)
+        gate.set()
+        got = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert b"connection: close" in got
+    assert got.endswith(b"late")
 
 
 async def test_every_split_of_a_request_is_the_same_request() -> None:

@@ -7,6 +7,7 @@ import pytest
 from sidecar.exchange import local_reply
 from sidecar.exchange.http1_client import Reset
 from sidecar.exchange.local_reply import Reply, grpc_status, response, upstream_reset
+from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.message import Headers, RequestHead
 
 
@@ -56,3 +57,10 @@ def test_http_and_grpc_bodies() -> None:
 )
 def test_grpc_codes(status: int, code: int) -> None:
     assert grpc_status(status) == code
+
+
+def test_only_what_the_codec_refuses_is_a_protocol_error() -> None:
+    refused = local_reply.malformed(Malformed(431, "http1.headers_too_large"))
+    assert (refused.flags, refused.body, refused.close) == ("DPE", b"Request Header Fields Too Large", True)
+    refused = local_reply.malformed(Malformed(426, "low_version"))
+    assert (refused.flags, refused.body, refused.close) == ("", b"", True)

@@ -277,6 +277,16 @@ def test_escaped_slashes(action: str, expected: tuple[bytes, bool] | None) -> No
     assert (found.head.path, found.redirect) == expected
 
 
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [(b"a.b:80", b"a.b"), (b"a.b:8080", b"a.b:8080"), (b"a.b", b"a.b"), (b"[::80]", b"[::80]")],
+)
+def test_only_our_own_port_is_stripped(authority: bytes, expected: bytes) -> None:
+    found = parse(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % authority, HeadOptions(own_port=80))
+    assert isinstance(found, RequestMessage)
+    assert found.head.authority == expected
+
+
 def test_no_redirect_to_where_one_is() -> None:
     found = parse(b"GET /a?b=%2F HTTP/1.1\r\nHost: h\r\n\r\n", HeadOptions(escaped_slashes="UNESCAPE_AND_REDIRECT"))
     assert isinstance(found, RequestMessage)
