@@ -112,15 +112,16 @@ class _Panicking:
 class Balancer:
     """Picks among the hosts of one cluster, or of one subset of them."""
 
-    __slots__ = ("_bounds", "_hosts", "_only", "_pickers", "_rng", "_weights", "loads", "on_panic", "rules")
+    __slots__ = ("_bounds", "_hosts", "_pickers", "_weights", "loads", "on_panic", "only", "rng", "rules")
 
     def __init__(self, rules: LbRules, rng: random.Random, on_panic: Callable[[], None] = lambda: None) -> None:
         self.rules = rules
-        self._rng = rng
+        self.rng = rng
         self.on_panic = on_panic
         self._hosts: tuple[Host, ...] = ()
         self._weights = Weights()
-        self._only: Picker | None = NoHost()
+        self.only: Picker | None = NoHost()
+        """All of the load goes here; None = a draw decides between several."""
         self._pickers: list[Picker] = []
         self._bounds: list[int] = []
         """The n-th picker gets the part of 100 that ends here."""
@@ -149,7 +150,7 @@ class Balancer:
             ]
         self._pickers = [picker for _, picker in parts]
         self._bounds = list(accumulate(load for load, _ in parts))
-        self._only = self._pickers[0] if len(self._pickers) == 1 else None if self._pickers else NoHost()
+        self.only = self._pickers[0] if len(self._pickers) == 1 else None if self._pickers else NoHost()
 
     def _picker(self, priority: int, level: list[Host], health: Health, now: float) -> Picker:
         if self.loads.panic[priority]:
@@ -171,7 +172,7 @@ class Balancer:
             return self._table([(inner, weight) for inner, weight in groups] or [(hosts, 1.0)])
         if groups and not panic:
             return _Localities(
-                [_Locality(self._plain(tuple(inner), now), weight) for inner, weight in groups], self._rng
+                [_Locality(self._plain(tuple(inner), now), weight) for inner, weight in groups], self.rng
             )
         return self._plain(tuple(hosts), now)
 
@@ -183,10 +184,10 @@ class Balancer:
             return Random(hosts)
         if uneven(hosts, rules.slow_start, now):
             bias = rules.active_bias if rules.policy == "LEAST_REQUEST" else 0.0
-            return Weighted(hosts, self._rng, now, active_bias=bias, slow_start=rules.slow_start)
+            return Weighted(hosts, self.rng, now, active_bias=bias, slow_start=rules.slow_start)
         if rules.policy == "LEAST_REQUEST":
             return LeastRequest(hosts, rules.choice_count)
-        return RoundRobin(hosts, self._rng)
+        return RoundRobin(hosts, self.rng)
 
     def _table(self, groups: list[tuple[list[Host], float]]) -> Picker:
         rules = self.rules
@@ -223,10 +224,10 @@ class Balancer:
     ) -> Host | None:
         """None = no host is available. Hosts of `tried` are avoided, as far as `attempts` picks find another; `key`
         None = by chance."""
-        rng = self._rng
+        rng = self.rng
         if key is None:
-            key = rng.getrandbits(64) if self._only is None or self.rules.consistent else 0
-        picker = self._only
+            key = rng.getrandbits(64) if self.only is None or self.rules.consistent else 0
+        picker = self.only
         if picker is None:
             part = key % 100 + 1
             picker = self._pickers[next(index for index, bound in enumerate(self._bounds) if part <= bound)]

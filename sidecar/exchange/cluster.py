@@ -46,8 +46,8 @@ class Cluster:
     __slots__ = (
         "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
         "balancer", "caller_pools", "checker", "closed", "config", "consistent", "destination_header", "high_limits",
-        "high_pools", "hosts", "limits", "metadata", "name", "outlier", "passthrough", "pools", "service", "stats",
-        "subsets", "warm", "warmed", "watched",
+        "high_pools", "hosts", "limits", "metadata", "name", "outlier", "passthrough", "plain", "pools", "service",
+        "stats", "subsets", "warm", "warmed", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,10 @@ class Cluster:
         self.destination_header = original.header if original is not None else b""
         self.balancer = Balancer(rules, rng, self._panicked)
         self.subsets = self._make_subsets()
+        self.plain = not (
+            self._needs_time or self.consistent or self.subsets is not None or config.type == "ORIGINAL_DST"
+        )
+        """A pick depends on nothing of the request, and on no clock."""
         self.pools: dict[str, Pool] = {}
         self.high_pools: dict[str, Pool] = {}
         """Of requests whose route has priority HIGH: they never wait behind the others."""

@@ -292,6 +292,9 @@ class Exchange(Responding):
         return request_head(head, chunked=chunked, upgrade=self.upgrade)
 
     def _pick(self, cluster: Cluster) -> Host | None:
+        balancer = cluster.balancer
+        if cluster.plain and balancer.only is not None and not self._tried:
+            return balancer.only.pick(balancer.rng, 0.0, 0, 0)
         decision, retry = self.decision, self.retry
         assert decision is not None
         if cluster.consistent and decision.route.hashing and self.hash_key is None:
@@ -320,7 +323,7 @@ class Exchange(Responding):
             found = parse_endpoint(value.decode("latin-1")) if value else None
             if found is not None and is_address(found.host):
                 return found
-            if value:
+            if value is not None:
                 cluster.stats.count("original_dst_host_invalid")
         return self.stream.accepted.original
 

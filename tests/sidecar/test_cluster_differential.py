@@ -579,3 +579,22 @@ async def test_the_same_overflow(both: Both, name: str) -> None:
                 statuses = sorted([(await one)[0] for one in (first, *others)])
                 seen.append((statuses, levels))
     assert seen[1] == seen[0]
+
+
+async def test_the_same_original_destination(both: Both) -> None:
+    """A header says where to; one that says nothing useful leaves nowhere to go."""
+    rules = {"use_http_header": True, "http_header_name": "x-where"}
+    made = {
+        "name": "c",
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "connect_timeout": "1s",
+        "original_dst_lb_config": rules,
+    }
+    asked = [f"127.0.0.1:{both.ports[3]}", f"127.0.0.1:{both.ports[1]}", "127.0.0.1", "name.test:80", "127.0.0.1:x", ""]
+    seen = []
+    for command in (THEIRS, OURS):
+        async with both.proxy(command, [made], route("/", cluster="c")) as port:
+            found = [(await call(port, headers=f"x-where: {one}\r\n"))[::2] for one in asked]
+            seen.append((found, await both.stats(r"cluster\.c\.original_dst_host_invalid")))
+    assert seen[1] == seen[0]
