@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from sidecar.config.access_log_filter import AccessLogFilter
 from sidecar.config.core import DataSource
 from sidecar.config.message import Mark, Message, Struct
 
@@ -21,8 +22,6 @@ class SubstitutionFormatString(Message, frozen=True, kw_only=True):
     def problem(self) -> tuple[str, str] | None:
         if self.text_format_source is not None and self.text_format_source.inline is None:
             return "text_format_source", "only inline_string and inline_bytes are supported"
-        if self.omit_empty_values:
-            return "omit_empty_values", "unsupported"
         return None
 
 
@@ -40,6 +39,11 @@ class _Log(Message, frozen=True, kw_only=True):
         if self.log_format.text_format_source is not None:
             return (self.log_format.text_format_source.inline or b"").decode()
         return self.log_format.json_format
+
+    @property
+    def omits_empty(self) -> bool:
+        """What is not known leaves nothing instead of `-` (text), or no key instead of null (JSON)."""
+        return self.log_format is not None and self.log_format.omit_empty_values
 
 
 class FileAccessLog(_Log, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ class StderrAccessLog(_Log, frozen=True, kw_only=True):
 
 
 class AccessLog(Message, frozen=True, kw_only=True):
-    """`filter` is not supported: every exchange is logged."""
-
     name: str = ""
+    filter: AccessLogFilter | None = None
+    """None = every exchange is logged."""
     typed_config: Annotated[FileAccessLog | StdoutAccessLog | StderrAccessLog, Mark.ANY]

@@ -15,6 +15,7 @@ from sidecar.config.http_filters import PeerMetadata, Router, StatsPluginConfig
 from sidecar.config.listener import Listener as ListenerConfig
 from sidecar.config.refusal import Refused
 from sidecar.exchange import local_reply
+from sidecar.exchange.access_logs import access_logs
 from sidecar.exchange.clusters import Clusters
 from sidecar.exchange.filters import Step, step_of
 from sidecar.exchange.forwarding import Forwarding
@@ -137,9 +138,7 @@ class Manager:
         self.exchange_metadata: MetadataExchange | None = None
         self.envoy_headers = True
         self._filters(config, around)
-        self.access_logs = tuple(
-            around.sink.access_log(one.typed_config.path, one.typed_config.format) for one in config.access_log
-        )
+        self.access_logs = access_logs(config.access_log, around.sink, around.rng)
         self._facts: dict[Hashable, int] = {}
         self._facts_known = 0
         self._shortcuts(config)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sidecar.balancing.hosts import Host
 from sidecar.config.listener import Listener as ListenerConfig
 from sidecar.config.tcp_proxy import TcpProxy
+from sidecar.exchange.access_logs import access_logs
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.clusters import Clusters
 from sidecar.exchange.targets import header_for
@@ -63,9 +64,7 @@ class TunnelManager:
         self.stats = TunnelStats(stats, config.stat_prefix)
         self.listener_name = listener.name
         self.reporter = reporter
-        self.access_logs = tuple(
-            sink.access_log(one.typed_config.path, one.typed_config.format) for one in config.access_log
-        )
+        self.access_logs = access_logs(config.access_log, sink, rng)
         self.tunnels: set[Tunnel] = set()
         self.choose: Callable[[], str] = lambda: config.cluster
         weighted = config.weighted_clusters

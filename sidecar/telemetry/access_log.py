@@ -46,46 +46,57 @@ ISTIO_DEFAULT = (
 Formatter = Callable[[ExchangeRecord], str]
 
 
-def text_formatter(source: str) -> Formatter:
+def text_formatter(source: str, *, omit_empty: bool = False) -> Formatter:
     """ValueError for an operator that is not supported."""
     parts = parse(source)
+    missing = "" if omit_empty else "-"
     template = "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts)
     getters = tuple(part for part in parts if not isinstance(part, str))
 
     def line(record: ExchangeRecord) -> str:
-        return template % tuple(["-" if (value := read(record)) is None else value for read in getters])
+        return template % tuple([missing if (value := read(record)) is None else value for read in getters])
 
     return line
 
 
-def json_formatter(source: Mapping[str, Any]) -> Formatter:
+def json_formatter(source: Mapping[str, Any], *, omit_empty: bool = False) -> Formatter:
     """One object a line. A value that is one operator keeps its type; missing is null (Envoy's JSON formatter)."""
-    shape = _shape(source)
+    shape = _shape(source, "" if omit_empty else "-")
+    fill = _fill_known if omit_empty else _fill
 
     def line(record: ExchangeRecord) -> str:
-        return json.dumps(_fill(shape, record), separators=(",", ":")) + "\n"
+        return json.dumps(fill(shape, record), separators=(",", ":")) + "\n"
 
     return line
 
 
-def _shape(source: Any) -> Any:
+def _shape(source: Any, missing: str) -> Any:
     if isinstance(source, Mapping):
-        return {str(key): _shape(value) for key, value in source.items()}
+        return {str(key): _shape(value, missing) for key, value in source.items()}
     if isinstance(source, list):
-        return [_shape(value) for value in source]
+        return [_shape(value, missing) for value in source]
     if not isinstance(source, str):
         return source
     parts = parse(source)
-    return parts[0] if len(parts) == 1 else _Mixed(parts)
+    return parts[0] if len(parts) == 1 else _Mixed(parts, missing)
 
 
 class _Mixed:
-    def __init__(self, parts: list[str | Getter]) -> None:
+    def __init__(self, parts: list[str | Getter], missing: str) -> None:
         self.parts = parts
+        self.missing = missing
 
     def __call__(self, record: ExchangeRecord) -> str:
         values = (part if isinstance(part, str) else part(record) for part in self.parts)
-        return "".join("-" if value is None else str(value) for value in values)
+        return "".join(self.missing if value is None else str(value) for value in values)
+
+
+def _fill_known(shape: Any, record: ExchangeRecord) -> Any:
+    """omit_empty_values: keys without a value are left out."""
+    if isinstance(shape, dict):
+        filled = ((key, _fill_known(value, record)) for key, value in shape.items())
+        return {key: value for key, value in filled if value is not None}
+    return _fill(shape, record)
 
 
 def _fill(shape: Any, record: ExchangeRecord) -> Any:

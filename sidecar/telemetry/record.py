@@ -77,6 +77,8 @@ class ExchangeRecord(msgspec.Struct, gc=False):
     """%CONNECTION_TERMINATION_DETAILS%."""
     upstream_failure: str = ""
     """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
+    health_check: bool = False
+    """Answered by a health_check filter."""
     attempts: int = 0
     """Upstream attempts started, the first included."""
 
@@ -145,7 +147,9 @@ class RecordSink(Protocol):
 
     def finished(self, record: ExchangeRecord) -> None: ...
 
-    def access_log(self, path: str, log_format: str | Mapping[str, Any] | None) -> AccessLog:
+    def access_log(
+        self, path: str, log_format: str | Mapping[str, Any] | None, *, omit_empty: bool = False
+    ) -> AccessLog:
         """Compile one log. `path` `/dev/stdout`, `/dev/stderr` or a file; `log_format` a text format string, a JSON
         format mapping, or None = Envoy's default. Raises ValueError (with the operator) for what is not supported.
         """
@@ -161,7 +165,9 @@ class NullSink:
     def finished(self, record: ExchangeRecord) -> None:
         pass
 
-    def access_log(self, path: str, log_format: str | Mapping[str, Any] | None) -> AccessLog:
+    def access_log(
+        self, path: str, log_format: str | Mapping[str, Any] | None, *, omit_empty: bool = False
+    ) -> AccessLog:
         return _NullLog()
 
 

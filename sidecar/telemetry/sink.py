@@ -44,11 +44,13 @@ class Telemetry:
             else:
                 self.spans.append(record)
 
-    def access_log(self, path: str, log_format: str | Mapping[str, Any] | None) -> AccessLog:
+    def access_log(
+        self, path: str, log_format: str | Mapping[str, Any] | None, *, omit_empty: bool = False
+    ) -> AccessLog:
         if isinstance(log_format, Mapping):
-            formatter = json_formatter(log_format)
+            formatter = json_formatter(log_format, omit_empty=omit_empty)
         else:
-            formatter = text_formatter(log_format or ENVOY_DEFAULT)
+            formatter = text_formatter(log_format or ENVOY_DEFAULT, omit_empty=omit_empty)
         file = self._files.get(path)
         if file is None:
             file = self._files[path] = AccessLogFile(path, self.stats)

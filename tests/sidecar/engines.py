@@ -44,7 +44,9 @@ class Records:
         self.done.append(record)
         self.arrived.set()
 
-    def access_log(self, path: str, log_format: str | Mapping[str, Any] | None) -> AccessLog:
+    def access_log(
+        self, path: str, log_format: str | Mapping[str, Any] | None, *, omit_empty: bool = False
+    ) -> AccessLog:
         return self  # type: ignore[return-value]
 
     def append(self, record: ExchangeRecord) -> None:
