@@ -39,7 +39,9 @@ INTERNAL = User("system:orchestrator", groups=(MASTERS, AUTHENTICATED))
 
 @dataclass(slots=True)
 class Call:
-    """`warnings` collects what goes into Warning headers."""
+    """`warnings` collects what goes into Warning headers. No field manager: the write is not recorded in
+    managedFields. `applied`: the fields that a server-side apply owns; `force` takes them from others. `created`: the
+    write made an object that was not there."""
 
     user: User
     kind: Kind
@@ -49,6 +51,9 @@ class Call:
     dry_run: bool = False
     field_manager: str = ""
     field_validation: FieldValidation = ""
+    applied: frozenset[tuple[str, ...]] | None = None
+    force: bool = False
+    created: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -71,7 +71,12 @@ def status_body(status: Object) -> bytes:
     return msgspec.json.encode(status) + b"\n"
 
 
-def failure(code: int, message: str, *, reason: str = "", details: Object | None = None) -> ApiError:
+def failure(
+    code: int, message: str, *, reason: str = "", details: Object | None = None, causes: Iterable[Cause] = ()
+) -> ApiError:
+    listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+    if listed:
+        details = {**(details or {}), "causes": listed}
     word = reason or _REASONS.get(code, "")
     status: Object = {
         "kind": "Status",
@@ -136,6 +141,14 @@ def invalid_object(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in shown]
     message = f'{qualified} "{name}" is invalid: {text}'
     return failure(422, message, details=details(kind, name, as_kind=True, causes=listed))
+
+
+def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
+    """422 for the options of a request, which have no name."""
+    listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+    text = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
+    more: Object = {"group": "meta.k8s.io", "kind": kind, "causes": listed}
+    return failure(422, f'{kind}.meta.k8s.io "" is invalid: {text}', details=more)
 
 
 def expired(message: str) -> ApiError:

@@ -55,7 +55,8 @@ def carry(call: Call, new: Object, old: Object) -> None:
         else:
             meta.pop(name, None)
     meta.pop("selfLink", None)
-    meta.pop("managedFields", None)
+    if meta.get("managedFields") is None and "managedFields" in before:
+        meta["managedFields"] = before["managedFields"]
     if "generation" in before:
         meta["generation"] = before["generation"]
 

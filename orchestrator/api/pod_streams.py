@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from mesh.kube.objects import Object
 from orchestrator.api import remote_command, web_sockets
 from orchestrator.api.call import Call
 from orchestrator.api.errors import bad_request, failure, not_implemented
@@ -20,11 +21,14 @@ class PodStreams:
         self._resources = resources
 
     async def serve(self, request: web.BaseRequest, call: Call, node: NodeBackend | None) -> web.StreamResponse:
+        pod = await self._resources.get(call)
         if node is None:
             raise not_implemented("this server has no node that runs pods")
-        return await self._execute(request, call, node)
+        return await self._execute(request, call, pod, node)
 
-    async def _execute(self, request: web.BaseRequest, call: Call, node: NodeBackend) -> web.StreamResponse:
+    async def _execute(
+        self, request: web.BaseRequest, call: Call, pod: Object, node: NodeBackend
+    ) -> web.StreamResponse:
         query = request.query
         wanted = Wanted(*(query.get(name) in ("true", "1") for name in ("stdin", "stdout", "stderr", "tty")))
         argv = query.getall("command", [])
@@ -34,7 +38,6 @@ class PodStreams:
             raise bad_request("tty and stderr cannot both be true")
         if not argv or len(argv) > ARGUMENTS_MAX:
             raise bad_request("you must specify a command")
-        pod = await self._resources.get(call)
         container = container_of(call, pod, query.get("container", ""))
         if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             phase = pod["status"]["phase"]

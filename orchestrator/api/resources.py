@@ -6,6 +6,7 @@ watches are in `orchestrator.api.reads`, deletion in `orchestrator.api.deletion`
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import msgspec
 
 from mesh.kube.client import PatchType
+from mesh.kube.errors import ApiError
 from mesh.kube.kinds import Kind, KindRegistry
 from mesh.kube.objects import Object
 from mesh.kube.patch import PatchError, json_patch, merge_patch, strategic_merge_patch
 from mesh.kube.schema.fields import is_custom, message_of
-from orchestrator.api import metadata
+from orchestrator.api import apply, metadata
 from orchestrator.api.admission import Chain
 from orchestrator.api.allocation import ServiceAddresses
 from orchestrator.api.call import INTERNAL, Call, resource_of
@@ -99,6 +101,8 @@ class Resources:
         call.name = obj["metadata"].get("name") or ""
         self._refuse(call, obj, [*self._check_metadata(call, obj, strategy), *strategy.validate(obj)])
         await self.admission.validate(call, "CREATE", obj, None)
+        apply.record(call, obj, None)
+        call.created = True
         key = self.key(call)
         if await self.store.get(key) is not None:
             return None
@@ -150,15 +154,24 @@ class Resources:
         return await self.modify(call, replace, conformed=True)
 
     async def patch(self, call: Call, patch_type: PatchType, patch: Any) -> Object:
+        if patch_type == "apply":
+            return await self._apply(call, apply.prepare(call, patch))
         return await self.modify(call, self.patcher(call, patch_type, patch))
+
+    async def _apply(self, call: Call, body: Object) -> Object:
+        """The object is created when it is not there. `body` stays as it is: a write may be tried again."""
+        if not call.subresource and await self.store.get(self.key(call)) is None:
+            try:
+                return await self.create(call, copy.deepcopy(body))
+            except ApiError as problem:
+                if problem.reason != "AlreadyExists":
+                    raise
+                call.created = False  # somebody else was first
+        return await self.modify(call, lambda old: apply.merge(call, body, old))
 
     def patcher(self, call: Call, patch_type: PatchType, patch: Any) -> Transform:
         """What applies the patch to an object of the call's kind."""
         kind = call.kind
-        if patch_type == "apply":
-            raise unsupported_media_type(
-                "server-side apply is not supported by this server: use kubectl apply without it"
-            )
         if patch_type == "strategic" and is_custom(kind.api_version):
             raise unsupported_media_type(
                 "the body of the request was in an unknown format - accepted media types include: "
@@ -216,6 +229,7 @@ class Resources:
         if strategy.generation and "generation" in new["metadata"] and _content(new) != _content(old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        apply.record(call, new, old)
         if new == old:
             return new
         with self.addresses.allocated(call.kind, new, old) as allocation:

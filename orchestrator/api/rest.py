@@ -17,7 +17,16 @@ from orchestrator.api.authorization import authorize
 from orchestrator.api.body import decode_body, decode_patch
 from orchestrator.api.call import Call, DeleteOptions, FieldValidation, User
 from orchestrator.api.deletion import Deletion
-from orchestrator.api.errors import bad_request, failure, not_allowed, status_body
+from orchestrator.api.errors import (
+    Cause,
+    bad_request,
+    failure,
+    forbidden_field,
+    invalid_options,
+    not_allowed,
+    status_body,
+)
+from orchestrator.api.managed_fields import MANAGER_LENGTH_MAX
 from orchestrator.api.negotiate import Representation, representation, wants_yaml
 from orchestrator.api.node import NodeBackend
 from orchestrator.api.pod_streams import PodStreams
@@ -68,9 +77,9 @@ class Rest:
         query = request.query
         call = Call(user, target.kind, target.namespace, target.name, target.subresource)
         call.dry_run = _dry_run(query)
-        call.field_manager = query.get("fieldManager", "")
         call.field_validation = _field_validation(query)
         verb = _verb(request.method, target, query)
+        _manager(request, call)
         authorize(call, verb)
         if not target.subresource and verb not in target.kind.verbs:
             raise not_allowed()
@@ -112,7 +121,7 @@ class Rest:
                 obj = await self._api.subresources.patch(call, patch_type, patch)
             else:
                 obj = await self._api.resources.patch(call, patch_type, patch)
-            return Reply(200, self._one(call.kind, obj, form, _include(request.query)))
+            return Reply(201 if call.created else 200, self._one(call.kind, obj, form, _include(request.query)))
         body = decode_body(content, content_type)
         if verb == "create":
             created = self._created_by_subresource(call)
@@ -120,7 +129,7 @@ class Rest:
             obj = await verbs.create(call, body)
             return Reply(201, self._one(call.kind, obj, form, _include(request.query)))
         obj = await (self._api.subresources if call.subresource else self._api.resources).update(call, body)
-        return Reply(200, self._one(call.kind, obj, form, _include(request.query)))
+        return Reply(201 if call.created else 200, self._one(call.kind, obj, form, _include(request.query)))
 
     def _created_by_subresource(self, call: Call) -> bool:
         return bool(call.subresource) or call.kind.verbs == ("create",)
@@ -209,6 +218,21 @@ def _verb(method: str, target: Target, query: Query) -> str:
     if verb is None or not target.name:
         raise not_allowed()
     return verb
+
+
+def _manager(request: web.BaseRequest, call: Call) -> None:
+    """Who is written down as the owner of what changes: the client's name for itself, else its program."""
+    query = request.query
+    given = query.get("fieldManager", "")
+    applies = request.headers.get("Content-Type", "").startswith("application/apply-patch+yaml")
+    if len(given) > MANAGER_LENGTH_MAX or not given.isprintable():
+        text = f"Invalid value: must be printable and no more than {MANAGER_LENGTH_MAX} characters"
+        raise invalid_options("PatchOptions", [Cause("FieldValueInvalid", "fieldManager", text)])
+    program = request.headers.get("User-Agent", "").partition("/")[0][:MANAGER_LENGTH_MAX] or "unknown"
+    call.field_manager = given if given or applies else program
+    call.force = query.get("force") in ("true", "1")
+    if "force" in query and request.method == "PATCH" and not applies:
+        raise invalid_options("PatchOptions", [forbidden_field("force", "may not be specified for non-apply patch")])
 
 
 def _dry_run(query: Query) -> bool:

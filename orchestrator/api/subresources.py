@@ -9,7 +9,16 @@ from mesh.kube.objects import Object
 from mesh.kube.patch import PatchError, json_patch, merge_patch
 from mesh.kube.selectors import format_api
 from orchestrator.api.call import Call
-from orchestrator.api.errors import Cause, bad_request, conflict, failure, invalid_object, not_allowed, not_implemented
+from orchestrator.api.errors import (
+    Cause,
+    bad_request,
+    conflict,
+    failure,
+    invalid_object,
+    not_allowed,
+    not_implemented,
+    unsupported_media_type,
+)
 from orchestrator.api.metadata import timestamp
 from orchestrator.api.resources import Resources
 
@@ -61,6 +70,8 @@ class Subresources:
     async def patch(self, call: Call, patch_type: PatchType, patch: Any) -> Object:
         if call.subresource == "scale" and call.kind.plural in SCALED:
             current = _scale_of(await self._resources.get(call))
+            if patch_type == "apply":
+                raise unsupported_media_type("a scale is not applied: send a merge patch, or apply the whole object")
             try:
                 if patch_type == "json":
                     changed = json_patch(current, patch)
@@ -89,6 +100,7 @@ class Subresources:
             return old
 
         main = Call(call.user, call.kind, call.namespace, call.name, dry_run=call.dry_run)
+        main.field_manager = call.field_manager
         return _scale_of(await self._resources.modify(main, transform))
 
     async def _bind(self, call: Call, binding: Object) -> Object:

@@ -116,13 +116,13 @@ async def test_paths_and_methods(raw: Raw, method: str, path: str, status: int) 
     assert (await raw(method, path))[0] == status
 
 
-async def test_exec_is_refused_with_a_word(raw: Raw, http: HttpClient) -> None:
+async def test_what_is_not_served_is_refused_with_a_word(raw: Raw, http: HttpClient) -> None:
     from tests.support.api_objects import pod
 
     await http.request("POST", "/api/v1/namespaces/default/pods", body=pod("p"))
-    status, body, _ = await raw("POST", "/api/v1/namespaces/default/pods/p/exec")
+    status, body, _ = await raw("POST", "/api/v1/namespaces/default/pods/p/attach")
     assert status == 501
-    assert "pods/exec is not supported by this server yet" in msgspec.json.decode(body)["message"]
+    assert "pods/attach is not supported by this server yet" in msgspec.json.decode(body)["message"]
 
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"

@@ -167,7 +167,6 @@ STORY: list[tuple[str, str, str]] = [
     ("delete ns team", r'namespace "team" deleted', ""),
     ("get ns team", r"NotFound", ""),
     ("delete vs --all", r'"web" deleted', ""),
-    ("apply --server-side -f -", r"server-side apply is not supported", POD_MANIFEST),
 ]  # fmt: skip
 
 

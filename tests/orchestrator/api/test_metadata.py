@@ -24,10 +24,15 @@ def test_begin_trusts_nothing() -> None:
 
 
 def test_carry_keeps_what_is_the_servers() -> None:
-    old = {"metadata": {"name": "a", "uid": "1", "creationTimestamp": "then", "generation": 3}}
-    new: Object = {"metadata": {"name": "a", "creationTimestamp": "now", "deletionTimestamp": "x", "managedFields": []}}
+    old: Object = {"metadata": {"name": "a", "uid": "1", "creationTimestamp": "then", "generation": 3}}
+    new: Object = {"metadata": {"name": "a", "creationTimestamp": "now", "deletionTimestamp": "x"}}
     metadata.carry(Call(INTERNAL, POD, "", "a"), new, old)
     assert new == {"metadata": {"name": "a", "uid": "1", "creationTimestamp": "then", "generation": 3}}
+    old["metadata"]["managedFields"] = [1]
+    for given, kept in ((None, [1]), ([], []), ([2], [2])):  # a client may forget owners, but only on purpose
+        new = {"metadata": {"managedFields": given}}
+        metadata.carry(Call(INTERNAL, POD, "", "a"), new, old)
+        assert new["metadata"]["managedFields"] == kept
     with pytest.raises(ApiError) as failure:
         metadata.carry(Call(INTERNAL, POD, "", "a"), {"metadata": {"uid": "2"}}, old)
     assert failure.value.conflict

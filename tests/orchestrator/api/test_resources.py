@@ -155,7 +155,7 @@ async def test_patches_of_three_types(client: Client) -> None:
     )
     assert failure.code == 422
     failure = await refused(client.patch(CONFIG_MAP, "c", {"data": {}}, "default", patch_type="apply"))
-    assert failure.code == 415
+    assert failure.code == 422
     failure = await refused(client.patch(VIRTUAL_SERVICE, "v", {}, "default", patch_type="strategic"))
     assert failure.code == 415
 
