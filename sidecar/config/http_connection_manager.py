@@ -42,9 +42,12 @@ class HttpProtocolOptions(Message, frozen=True, kw_only=True):
 
 
 class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
-    """Absolute-form request targets are always understood, as RFC 9112 3.2.2 demands."""
+    """Absolute-form request targets are always understood, as RFC 9112 3.2.2 demands.
 
-    ONLY_DEFAULT = ("allow_absolute_url", "enable_trailers")
+    Trailers pass when the listener's `enable_trailers` says so, both ways; towards upstreams they are always spoken.
+    """
+
+    ONLY_DEFAULT = ("allow_absolute_url",)
 
     allow_absolute_url: bool = True
     accept_http_10: bool = False
@@ -73,7 +76,6 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     EXACTLY_ONE = (("rds", "route_config"),)
     AT_MOST_ONE = (("strip_matching_host_port", "strip_any_host_port"),)
-    ONLY_DEFAULT = ("proxy_100_continue",)
 
     codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
     stat_prefix: str
@@ -105,6 +107,7 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     forward_client_cert_details: ForwardClientCertDetails = "SANITIZE"
     set_current_client_cert_details: SetCurrentClientCertDetails = SetCurrentClientCertDetails()
     proxy_100_continue: bool = False
+    """False = we tell clients to go on; True = `Expect` goes to the upstream, which does."""
     upgrade_configs: tuple[HttpUpgradeConfig, ...] = ()
     normalize_path: bool = False
     merge_slashes: bool = False

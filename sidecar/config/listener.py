@@ -64,9 +64,12 @@ class OriginalDst(Message, frozen=True, kw_only=True):
 
 
 class ProxyProtocol(Message, frozen=True, kw_only=True):
-    """Every connection must begin with a header, version 2 only."""
+    """Versions 1 and 2."""
 
     TYPE = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"
+
+    allow_requests_without_proxy_protocol: bool = False
+    """Whether a connection may begin without a header: only for listeners whose every client is trusted."""
 
 
 ListenerFilterConfig = Annotated[TlsInspector | HttpInspector | OriginalDst | ProxyProtocol, Mark.ANY]
@@ -103,6 +106,11 @@ class Listener(Message, frozen=True, kw_only=True):
         if not self.filter_chains and self.default_filter_chain is None:
             return "filter_chains", "must not be empty"
         return None
+
+    @property
+    def proxy_protocol(self) -> ProxyProtocol | None:
+        configs = [one.typed_config for one in self.listener_filters]
+        return next((one for one in configs if isinstance(one, ProxyProtocol)), None)
 
     def has(self, kind: type[Message]) -> bool:
         """Whether a listener filter of this kind is on."""

@@ -177,9 +177,8 @@ class Http1Server:
         self._body = reader = body_reader(message.framing)
         self._buffer = b""
         exchange.start(False)
-        if message.expect_continue and self.exchange is exchange and not rest and self._expect_continue:
-            self.connection.write(CONTINUE)
-            self._expect_continue = False
+        if message.expect_continue and self.exchange is exchange and not rest and not manager.config.proxy_100_continue:
+            self.send_continue()
         if rest and self.exchange is exchange and self._body is reader:
             self._feed(reader, rest)
 
@@ -197,7 +196,7 @@ class Http1Server:
             self._body = None
             self._buffer = piece.rest
         if piece.body or piece.done:
-            exchange.on_request_data(piece.body, piece.done, piece.trailers)
+            exchange.on_request_data(piece.body, piece.done, piece.trailers if self.manager.trailers else None)
 
     def eof_received(self) -> None:
         """Half-close: a client that sent its whole request still gets its answer (RFC 9112 9.6)."""
@@ -288,7 +287,7 @@ class Http1Server:
             if data:
                 self.connection.write(chunk(data))
             if end:
-                self.connection.write(last_chunk(trailers))
+                self.connection.write(last_chunk(trailers if self.manager.trailers else None))
         elif data:
             self.connection.write(data)
         if not end:

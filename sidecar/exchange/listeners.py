@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sidecar.config.core import Address
 from sidecar.config.http_connection_manager import HttpConnectionManager
-from sidecar.config.listener import FilterChain, HttpInspector, OriginalDst, ProxyProtocol, TlsInspector
+from sidecar.config.listener import FilterChain, HttpInspector, OriginalDst, TlsInspector
 from sidecar.config.listener import Listener as ListenerConfig
 from sidecar.config.refusal import Refusal, Refused
 from sidecar.config.tcp_proxy import TcpProxy
@@ -120,6 +120,7 @@ class Listeners:
             inspect_timeout_s=config.listener_filters_timeout,
             use_original_dst=config.use_original_dst,
             read_original_dst=config.has(OriginalDst),
+            buffer_bytes=config.per_connection_buffer_limit_bytes,
         )
         return Built(config, rules, (*chains, default) if default else tuple(chains))
 
@@ -314,8 +315,8 @@ def _endpoint(address: Address) -> Endpoint:
 
 def _steps(config: ListenerConfig, needs_hello: bool) -> tuple[Step, ...]:
     steps = []
-    if config.has(ProxyProtocol):
-        steps.append(Step.PROXY)
+    if (proxy := config.proxy_protocol) is not None:
+        steps.append(Step.PROXY_IF_ANY if proxy.allow_requests_without_proxy_protocol else Step.PROXY)
     if needs_hello or config.has(TlsInspector):
         # Without the inspector no chain could match on what only the hello says; Envoy adds it too.
         steps.append(Step.TLS)

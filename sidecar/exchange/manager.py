@@ -72,6 +72,7 @@ def _head_options(config: HttpConnectionManager, *, tls: bool) -> HeadOptions:
         scheme=b"https" if tls else b"http",
         head_bytes_max=config.max_request_headers_kb * 1024,
         fields_max=common.max_headers_count,
+        keep_expect=config.proxy_100_continue,
     )
 
 
@@ -115,6 +116,7 @@ class Manager:
         self.heads = KnownRequests(self.head_options)
         self.heads_by_port: dict[int, KnownRequests] | None = {} if config.strip_matching_host_port else None
         self.idle_timeout_s = IDLE_S if common.idle_timeout is None else common.idle_timeout
+        self.trailers = config.http_protocol_options.enable_trailers
         self.head_limit = _head_limit(config)
         """How long a head may take, and the answer to a slower one."""
         self.request_timeout_s = config.request_timeout

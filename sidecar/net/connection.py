@@ -43,7 +43,9 @@ class Connection:
         "_dirty",
         "_eof_wanted",
         "_fd",
+        "_high",
         "_linger",
+        "_low",
         "_out",
         "_paused_by_peer",
         "_reading",
@@ -70,6 +72,8 @@ class Connection:
         self._tls = tls = _tls_object(sock)
         self._recv_into = sock.recv_into if tls is None else partial(tls.read, READ_BYTES_MAX)
         self._send = sock.send if tls is None else tls.write
+        self._high = WRITE_BYTES_HIGH
+        self._low = WRITE_BYTES_LOW
         self._out: list[bytes] = []
         self.out_bytes = 0
         self._dirty = False
@@ -83,6 +87,12 @@ class Connection:
         self.closed = False
         self.bytes_read = 0
         self.bytes_written = 0
+
+    def limit(self, buffer_bytes: int) -> None:
+        """per_connection_buffer_limit_bytes; a larger one than ours, or 0 (none), leaves ours: memory stays bounded."""
+        if 0 < buffer_bytes < WRITE_BYTES_HIGH:
+            self._high = buffer_bytes
+            self._low = buffer_bytes // 2
 
     def start(self) -> None:
         """Begin reading. Separate from the constructor so that the owner is complete before data can arrive."""
@@ -147,7 +157,7 @@ class Connection:
         if not self._dirty and not self._writer:
             self._dirty = True
             self.dispatcher.written(self)
-        if self.out_bytes > WRITE_BYTES_HIGH and not self._paused_by_peer:
+        if self.out_bytes > self._high and not self._paused_by_peer:
             self._paused_by_peer = True
             if self.handler is not None:
                 self.handler.writing_paused()
@@ -191,7 +201,7 @@ class Connection:
             self.dispatcher.loop.add_writer(self._fd, self.flush)
 
     def _drained(self) -> None:
-        if self._paused_by_peer and self.out_bytes <= WRITE_BYTES_LOW:
+        if self._paused_by_peer and self.out_bytes <= self._low:
             self._paused_by_peer = False
             if self.handler is not None and not self.closing:
                 self.handler.writing_resumed()

@@ -23,6 +23,7 @@ POLL_S = 0.01
 
 class Step(Enum):
     PROXY = "proxy_protocol"
+    PROXY_IF_ANY = "proxy_protocol, allow_requests_without_proxy_protocol"
     TLS = "tls_inspector"
     HTTP = "http_inspector"
 
@@ -80,8 +81,8 @@ class Inspection:
 
     def _take(self, step: Step, data: bytes) -> bool | None:
         """True = this step is done, False = refuse, None = more bytes are needed."""
-        if step is Step.PROXY:
-            return self._proxy(data)
+        if step is Step.PROXY or step is Step.PROXY_IF_ANY:
+            return self._proxy(data, needed=step is Step.PROXY)
         if step is Step.TLS:
             return self._tls(data)
         if self._accepted.transport == "tls" or not data:
@@ -92,12 +93,12 @@ class Inspection:
         self._accepted.protocols = (version,) if version else ()
         return True
 
-    def _proxy(self, data: bytes) -> bool | None:
+    def _proxy(self, data: bytes, *, needed: bool) -> bool | None:
         header = proxy_v2.decode(data)
         if isinstance(header, proxy_v2.NeedMore):
             return None if data else False
         if isinstance(header, proxy_v2.Malformed):
-            return False
+            return not needed and header is proxy_v2.ABSENT
         self._sock.recv(header.size)
         if header.source[0]:
             self._accepted.redirect(Endpoint(*header.source), Endpoint(*header.destination))

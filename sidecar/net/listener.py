@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sidecar.net.accepted import Accepted
 from sidecar.net.addresses import Endpoint, endpoint_of, local_endpoint, original_destination
-from sidecar.net.connection import Connection
+from sidecar.net.connection import WRITE_BYTES_HIGH, Connection
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.filter_chain import ChainMatcher, Facts
 from sidecar.net.inspect import Inspection, Step
@@ -49,6 +49,8 @@ class Rules(NamedTuple):
     use_original_dst: bool = False
     """Hand the connection to the listener of its original destination, if there is one."""
     read_original_dst: bool = False
+    buffer_bytes: int = WRITE_BYTES_HIGH
+    """Unsent bytes of a connection above which its other side is not read."""
 
 
 class ListenerStats:
@@ -188,6 +190,7 @@ class Listener:
 
     def _serve(self, chain: Chain, sock: socket.socket, accepted: Accepted) -> None:
         connection = Connection(self._dispatcher, sock)
+        connection.limit(self.rules.buffer_bytes)
         chain.serve(connection, accepted)
         if not connection.closed:
             connection.start()

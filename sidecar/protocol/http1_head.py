@@ -65,6 +65,8 @@ class HeadOptions(NamedTuple):
     """Take this port off the authority (strip_matching_host_port)."""
     strip_dot: bool = False
     """Take a dot off the end of the authority's host (strip_trailing_host_dot)."""
+    keep_expect: bool = False
+    """`Expect: 100-continue` is for the upstream (proxy_100_continue)."""
     underscores: str = "ALLOW"
     """ALLOW, REJECT_REQUEST or DROP_HEADER for names with `_`."""
     scheme: bytes = b"http"
@@ -155,7 +157,7 @@ def _message(head: RequestHead, options: HeadOptions) -> RequestMessage | Malfor
             head.headers.append(b"content-length", b"0")
         message = RequestMessage(head, 0, head.version == 11)
     else:
-        special = _special(head)
+        special = _special(head, options)
         if isinstance(special, Malformed):
             return special
         message = special
@@ -279,7 +281,7 @@ def _host_is_valid(host: bytes) -> bool:
     return True
 
 
-def _special(head: RequestHead) -> RequestMessage | Malformed:
+def _special(head: RequestHead, options: HeadOptions) -> RequestMessage | Malformed:
     headers = head.headers
     index = headers.index()
     framing = request_framing(head)
@@ -290,7 +292,8 @@ def _special(head: RequestHead) -> RequestMessage | Malformed:
         if index[b"expect"].lower() != b"100-continue":
             return Malformed(417, "http1.unknown_expectation")
         message.expect_continue = framing != 0 and head.version == 11
-        headers.remove(b"expect")
+        if not (options.keep_expect and message.expect_continue):
+            headers.remove(b"expect")
     upgrade = headers.get(b"upgrade")
     trailers = b"trailers" in tokens(headers.get(b"te"))
     connection = tokens(headers.get(b"connection"))

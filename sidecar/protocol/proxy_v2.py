@@ -41,6 +41,10 @@ class Malformed(NamedTuple):
     reason: str
 
 
+ABSENT = Malformed("no PROXY header")
+"""What came cannot become one."""
+
+
 def encode(source: tuple[str, int], destination: tuple[str, int]) -> bytes:
     """A version 2 header for a TCP connection; both addresses of one family."""
     packed_source = ipaddress.ip_address(source[0]).packed
@@ -73,7 +77,7 @@ def decode(data: bytes) -> ProxyHeader | NeedMore | Malformed:
         return _version_2(data)
     if SIGNATURE.startswith(start) or b"PROXY ".startswith(data[:6]):
         return NeedMore(len(data) + 1)
-    return Malformed("no PROXY header")
+    return ABSENT
 
 
 def _version_1(data: bytes) -> ProxyHeader | NeedMore | Malformed:

@@ -117,3 +117,67 @@ async def test_the_same_end(name: str, tmp_path: Path) -> None:
     theirs = await observe(envoy, tmp_path, name)
     ours = await observe([sys.executable, "-m", "sidecar"], tmp_path, name)
     assert ours == theirs
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\nte: trailers\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class Upstream:
+    """Answers with a trailer, after a 100 to who expects one; keeps what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"expect: " in head:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = await reader.readuntil(b"0\r\n") + await reader.readuntil(b"\r\n")
+        while not body.endswith(b"\r\n\r\n"):
+            body += await reader.readuntil(b"\r\n")
+        self.seen += [_comparable(head), body]
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-last: 1\r\n\r\n")
+        await writer.drain()
+
+
+async def through(command: list[str], directory: Path, fields: dict[str, Any], head: bytes, body: bytes) -> list[Any]:
+    upstream = Upstream()
+    async with backend(upstream) as good_port:
+        port = free_port()
+        path = directory / f"{port}.json"
+        config = bootstrap(port, good_port, directory / f"{port}.log", fields)
+        options = {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http_protocol_options": fields.get("http_protocol_options", {})},
+        }
+        config["static_resources"]["clusters"][0]["typed_extension_protocol_options"] = {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
+        }
+        path.write_text(json.dumps(config))
+        async with started([*command, "-c", str(path)], port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head)
+            interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S) if b"expect" in head else b""
+            writer.write(body)
+            data = await asyncio.wait_for(reader.read(), WAIT_S)
+            writer.close()
+    return [interim, _comparable(data), upstream.seen]
+
+
+@pytest.mark.parametrize(
+    ("fields", "head"),
+    [
+        ({}, CHUNKED),
+        ({"http_protocol_options": {"enable_trailers": True}}, CHUNKED),
+        ({}, CHUNKED[:-2] + b"expect: 100-continue\r\n\r\n"),
+        ({"proxy_100_continue": True}, CHUNKED[:-2] + b"expect: 100-continue\r\n\r\n"),
+    ],
+    ids=["trailers dropped", "trailers kept", "expect answered", "expect passed on"],
+)
+async def test_the_same_trailers_and_expectations(fields: dict[str, Any], head: bytes, tmp_path: Path) -> None:
+    assert ENVOY is not None
+    body = b"2\r\nab\r\n0\r\nx-first: 1\r\n\r\n"
+    envoy = [ENVOY, "--concurrency", "1", "--base-id", str(os.getpid()), "--log-level", "off"]
+    theirs = await through(envoy, tmp_path, fields, head, body)
+    ours = await through([sys.executable, "-m", "sidecar"], tmp_path, fields, head, body)
+    assert ours == theirs

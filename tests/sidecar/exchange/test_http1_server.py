@@ -118,6 +118,46 @@ async def test_old_connections_end_after_a_response_or_when_idle() -> None:
     assert got.endswith(b"late")
 
 
+@pytest.mark.parametrize(("kept", "tail"), [(True, b"0\r\nx-last: 1\r\n\r\n"), (False, b"0\r\n\r\n")])
+async def test_trailers_pass_where_they_are_enabled(kept: bool, tail: bytes) -> None:
+    seen = []
+
+    async def trailing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        seen.append(await reader.readexactly(7 + len(tail)))
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-last: 1\r\n\r\n")
+        await writer.drain()
+
+    front = hcm(route("/", cluster="b"), http_protocol_options={"enable_trailers": kept})
+    async with backend(trailing) as port, running(front, cluster("b", port)) as proxy:
+        data = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        got = await exchange(proxy.port(), data + b"2\r\nab\r\n0\r\nx-last: 1\r\ncontent-length: 9\r\n\r\n")
+    assert got.endswith(b"2\r\nok\r\n" + tail)
+    assert seen == [b"2\r\nab\r\n" + tail]
+
+
+@pytest.mark.parametrize("passed", [True, False])
+async def test_who_tells_a_client_to_go_on(passed: bool) -> None:
+    heads = []
+
+    async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.write(answer(await reader.readexactly(2)))
+        await writer.drain()
+
+    front = hcm(route("/", cluster="b"), proxy_100_continue=passed)
+    async with backend(asked) as port, running(front, cluster("b", port)) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port())
+        writer.write(b"POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ab")
+        final = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nab"), 5)
+        writer.close()
+    assert final.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (b"expect: 100-continue\r\n" in heads[0]) == passed
+
+
 async def test_every_split_of_a_request_is_the_same_request() -> None:
     echo = Echo()
     data = b"POST /p HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"

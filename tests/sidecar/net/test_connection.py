@@ -39,6 +39,20 @@ async def test_back_pressure_is_told_and_taken_back() -> None:
     connection.abort()
 
 
+async def test_a_smaller_buffer_pauses_sooner_and_a_larger_one_no_later() -> None:
+    small, small_notes, _peer = pair(dispatcher())
+    small.limit(1000)
+    small.write(b"x" * 1001)
+    assert small_notes.events == ["paused"]
+    for unbounded in (0, 1 << 30):
+        connection, notes, _other = pair(dispatcher())
+        connection.limit(unbounded)
+        connection.write(b"x" * (WRITE_BYTES_HIGH + 1))
+        assert notes.events == ["paused"]
+        connection.abort()
+    small.abort()
+
+
 async def test_half_close_both_ways() -> None:
     connection, notes, peer = pair(dispatcher())
     peer.send(b"bye")

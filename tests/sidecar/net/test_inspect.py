@@ -61,6 +61,28 @@ async def test_plaintext() -> None:
     assert (served, accepted.transport, accepted.protocols, left) == (True, "raw_buffer", ("http/1.1",), request)
 
 
+@pytest.mark.parametrize("pieces", [1, 300])
+@pytest.mark.parametrize(
+    ("header", "remote"),
+    [
+        (HEADER, "10.244.0.1"),
+        (b"PROXY TCP4 10.0.0.7 10.0.0.8 1 2\r\n", "10.0.0.7"),
+        (b"", "1.1.1.1"),
+        (b"\r\n", "1.1.1.1"),
+        (b"PROX", "1.1.1.1"),
+    ],
+)
+async def test_a_header_that_need_not_be_there(pieces: int, header: bytes, remote: str) -> None:
+    request = b"POST / HTTP/1.1\r\nhost: a\r\n\r\n"
+    served, accepted, left = await inspect(header + request, Step.PROXY_IF_ANY, pieces=pieces)
+    assert (served, accepted.remote.host) == (True, remote)
+    assert left == (header + request if remote == "1.1.1.1" else request)
+
+
+async def test_a_header_that_is_wrong_is_refused_even_if_none_is_needed() -> None:
+    assert not (await inspect(b"PROXY TCP4 1.1.1.1 x 1 2\r\n", Step.PROXY_IF_ANY))[0]
+
+
 async def test_what_is_not_served() -> None:
     assert not (await inspect(b"GET / HTTP/1.1\r\n\r\n", Step.PROXY))[0]
     assert not (await inspect(HEADER[:10], Step.PROXY, close=True))[0]
