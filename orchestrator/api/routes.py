@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from mesh.kube.kinds import Kind, KindRegistry
 
 SEGMENTS_MAX = 16
+NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ def parse_path(path: str, registry: KindRegistry) -> Target | None:
     if kind is None:
         return None
     name = rest[1] if len(rest) > 1 else ""
+    if kind.plural == "namespaces" and len(rest) > 2 and rest[2] not in NAMESPACE_SUBRESOURCES:
+        # `namespaces/N/resourcequotas`: a resource that is not served. `kubectl describe namespace` lives with a 404.
+        return None
     if name and kind.namespaced and not namespace:
         return None
     return Target(kind, namespace, name, rest[2] if len(rest) > 2 else "", "/".join(rest[3:]))

@@ -122,6 +122,7 @@ STORY: list[tuple[str, str, str]] = [
     ("describe pod redis", r"Service Account: +default\n(.*\n)*QoS Class: +BestEffort(.*\n)*Events: +<none>", ""),
     ("describe deploy web", r"Replicas: +2 desired", ""),
     ("describe svc web", r"TargetPort: +80/TCP", ""),
+    ("describe ns default", r"Status: +Active", ""),
     ("describe vs web", r"Weight: +80", ""),
     ("run nginx --image=nginx --dry-run=client -o yaml", r"run: nginx\n  name: nginx\nspec:", ""),
     ("run nginx --image=nginx --dry-run=server", r"pod/nginx created \(server dry run\)", ""),

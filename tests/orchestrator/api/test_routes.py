@@ -34,7 +34,19 @@ def test_resources(path: str, expected: tuple[str, str, str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/v1", "/apis/apps/v1", "/api/v2/pods", "/api/v1/pods/p", "/x/v1/pods", "//api/v1/pods//"]
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/v1",
+        "/apis/apps/v1",
+        "/api/v2/pods",
+        "/api/v1/pods/p",
+        "/x/v1/pods",
+        "//api/v1/pods//",
+        "/api/v1/namespaces/a/resourcequotas",
+        "/api/v1/namespaces/a/resourcequotas/q",
+    ],
 )
 def test_others(path: str) -> None:
     found = parse_path(path, REGISTRY)
