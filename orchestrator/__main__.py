@@ -8,6 +8,7 @@ from importlib import import_module
 
 VERBS = {
     "supervise": "orchestrator.supervisor",
+    "sweep": "orchestrator.sweep",
     "serve": "orchestrator.process",
     "sandbox-zygote": "orchestrator.runtimes.sandbox_zygote",
     "node-proxy": "orchestrator.network.process",

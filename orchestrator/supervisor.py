@@ -29,7 +29,7 @@ from orchestrator.process_identity import ProcessIdentity, start_time
 from orchestrator.runtimes.kernel import set_child_subreaper
 from orchestrator.supervisor_child import Child, ChildSpec, due
 from orchestrator.supervisor_settings import PORTS, Settings, SettingsError
-from orchestrator.supervisor_stop import stop_everything
+from orchestrator.supervisor_stop import stop_everything, surviving_gateway
 
 REQUEST_BYTES_MAX = 4096
 REQUEST_TIMEOUT_S = 2.0
@@ -255,7 +255,12 @@ def main(argv: Sequence[str]) -> int:
         held = lock(layout)
         end_leftovers(layout.run / "processes.json")
         wanted = {port.key: getattr(options, port.key) for port in PORTS}
-        settings = settings_of.choose(settings_of.load(layout.settings), name=options.name, ports=wanted)
+        settings = settings_of.choose(
+            settings_of.load(layout.settings),
+            name=options.name,
+            ports=wanted,
+            held_by_us=settings_of.INGRESS_PORTS if surviving_gateway(layout) else (),
+        )
         settings_of.save(layout.settings, settings)
     except (LayoutError, SettingsError) as refused:
         sys.stderr.write(f"{refused}\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,9 @@ PORTS = (
 )
 
 
+INGRESS_PORTS = ("ingressHttpPort", "ingressHttpsPort")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """`ports` are the ones in use; `automatic` names those nobody asked for by number."""
 
@@ -65,8 +68,13 @@ def load(path: Path) -> Settings | None:
         raise SettingsError(f"{path} cannot be read ({broken}); delete it to start with the defaults") from None
 
 
-def choose(previous: Settings | None, *, name: str | None, ports: Mapping[str, int | None]) -> Settings:
-    """Settle name and ports: what was asked now, else what was before, else the default. None = not asked."""
+def choose(
+    previous: Settings | None, *, name: str | None, ports: Mapping[str, int | None], held_by_us: Collection[str] = ()
+) -> Settings:
+    """Settle name and ports: what was asked now, else what was before, else the default. None = not asked.
+
+    `held_by_us`: keys of ports on which a gateway of this mesh still listens, so that being taken is no obstacle.
+    """
     chosen: dict[str, int] = {}
     automatic: list[str] = []
     held: list[socket.socket] = []
@@ -79,6 +87,10 @@ def choose(previous: Settings | None, *, name: str | None, ports: Mapping[str, i
             free_choice = wanted == 0 or (asked in (None, 0) and was_automatic)
             if asked == 0 and was_automatic and kept:
                 wanted = kept
+            if wanted == kept and setting.key in held_by_us and not _free(setting.address, wanted):
+                chosen[setting.key] = wanted
+                automatic.extend([setting.key] if free_choice else [])
+                continue
             held.append(
                 _take(setting, wanted, free_choice=free_choice, patience_s=PATIENCE_S if wanted == kept else 0.0)
             )
@@ -112,6 +124,14 @@ def _take(setting: PortSetting, port: int, *, free_choice: bool, patience_s: flo
             f"port {port} for {setting.purpose} cannot be used: {failure.strerror}\n"
             f"choose another: mesh up {setting.flag} PORT (0 = any free one)"
         ) from None
+
+
+def _free(address: str, port: int) -> bool:
+    try:
+        _bind(address, port).close()
+    except OSError:
+        return False
+    return True
 
 
 def _bind(address: str, port: int) -> socket.socket:

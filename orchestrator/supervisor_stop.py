@@ -27,6 +27,8 @@ from orchestrator.supervisor_child import Child
 PROCESS_GRACE_S = 5.0
 POD_STOP_TIMEOUT_S = 10.0
 POLL_S = 0.01
+HOST_POD = "host-"
+"""How the kubelet names the sandbox directory of a pod in the host's network: this and the pod's uid."""
 ZYGOTES = ("sandbox-zygote", "sidecar-zygote")
 
 
@@ -65,13 +67,22 @@ def stop_pods(sandboxes: Path) -> None:
             wire.receive(connection)
 
 
-def recorded_proxies(directory: Path) -> list[ProcessIdentity]:
-    """Proxies as the kubelet wrote them down: those of a supervisor that was killed are no descendants of this one."""
+def recorded_proxies(directory: Path, pod_uid: str = "*") -> list[ProcessIdentity]:
+    """Proxies of all pods, or of one, as the kubelet wrote them down.
+
+    Those of a supervisor that was killed are no descendants of this one.
+    """
     found: list[ProcessIdentity] = []
-    for path in directory.glob("*/*.json"):
+    for path in directory.glob(f"{pod_uid}/*.json"):
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             found.append(msgspec.json.decode(path.read_bytes(), type=ProcessIdentity))
     return found
+
+
+def surviving_gateway(layout: Layout) -> bool:
+    """Whether a gateway (a proxy of a pod in the host's network) outlived its supervisor, and with it its ports."""
+    uids = [place.name.removeprefix(HOST_POD) for place in layout.sandboxes.glob(f"{HOST_POD}*")]
+    return any(proxy.alive() for uid in uids for proxy in recorded_proxies(layout.run / "proxies", uid))
 
 
 def _end(processes: Iterable[ProcessIdentity | None]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,17 @@ from mesh.kube.kinds import Kind, builtin_registry
 T = TypeVar("T")
 
 
+@contextmanager
+def api_failures() -> Iterator[None]:
+    """The server's refusals and an absent server become a `Failure`."""
+    try:
+        yield
+    except ApiError as refused:
+        raise Failure(f"{refused.message} ({refused.reason})") from refused
+    except OSError as failure:
+        raise Failure(f"the API server does not answer: {failure}\nlook: mesh status", code=DOWN) from failure
+
+
 def with_client(home: Path, work: Callable[[HttpClient], Awaitable[T]]) -> T:
     """Run `work` with a client; the server's refusals and an absent server become a `Failure`."""
     kubeconfig = running(home).kubeconfig
@@ -29,12 +41,8 @@ def with_client(home: Path, work: Callable[[HttpClient], Awaitable[T]]) -> T:
         finally:
             await client.close()
 
-    try:
+    with api_failures():
         return asyncio.run(run())
-    except ApiError as refused:
-        raise Failure(f"{refused.message} ({refused.reason})") from refused
-    except OSError as failure:
-        raise Failure(f"the API server does not answer: {failure}\nlook: mesh status", code=DOWN) from failure
 
 
 def kind_of(word: str) -> Kind:

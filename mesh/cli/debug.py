@@ -10,6 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from mesh.cli.api import api_failures
 from mesh.cli.home import RunningMesh
 from mesh.cli.output import Failure
 
@@ -20,10 +21,11 @@ ANSWER_TIMEOUT_S = 10.0
 
 
 async def ask(state: RunningMesh, path: str, query: dict[str, str] | None = None) -> Any:
-    """GET /debug/PATH: the JSON value; `Failure` when the control plane is not there or refuses."""
+    """GET /debug/PATH: the JSON value; `Failure` when the API server or the control plane is not there or refuses."""
     import aiohttp
 
-    token, root = await _credentials(state.kubeconfig)
+    with api_failures():
+        token, root = await _credentials(state.kubeconfig)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=root)
     timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)

@@ -85,8 +85,10 @@ def down(home: Path, purge: bool, kubeconfig: Path | None) -> None:
     progress = Progress()
     if state is not None:
         progress.step("stopping pods and processes")
-        ask_supervisor(state, "stop", timeout_s=STOP_TIMEOUT_S)
-        _wait_for_exit(state.supervisor_pid)
+        if ask_supervisor(state, "stop", timeout_s=STOP_TIMEOUT_S) is not None:
+            _wait_for_exit(state.supervisor_pid)
+        else:
+            _sweep(home)
         user_config.remove(user_config.user_kubeconfig(kubeconfig), state.context)
         progress.done(f"mesh {state.name} is down")
     else:
@@ -95,6 +97,13 @@ def down(home: Path, purge: bool, kubeconfig: Path | None) -> None:
         _refuse_foreign(home)
         shutil.rmtree(home)
         progress.done(f"deleted {home}")
+
+
+def _sweep(home: Path) -> None:
+    """The supervisor was killed: what it left behind is ended in its place."""
+    swept = orchestrator("sweep", "--home", str(home), home=home, capture=True)
+    if swept.returncode != 0:
+        raise Failure(f"what a killed supervisor left behind could not be stopped\n{swept.stderr}")
 
 
 def _refuse_foreign(home: Path) -> None:

@@ -145,3 +145,18 @@ def test_a_killed_sidecar_is_back_within_a_second(service: Mesh) -> None:
     assert time.monotonic() - killed < 2.0
     assert proxy_pid(service, pod["metadata"]["uid"]) != before
     wait_for(lambda: "2/2" in service.run("get", "pods", "-n", "crash").stdout, "the pod to be ready again")
+
+
+def supervisor_of(mesh: Mesh) -> int:
+    return int(json.loads((mesh.home / "state.json").read_text())["supervisor"]["pid"])
+
+
+def test_the_next_up_takes_over_from_a_killed_supervisor(service: Mesh) -> None:
+    with Traffic(service) as traffic:
+        os.kill(supervisor_of(service), signal.SIGKILL)
+        assert service.run("status", check=False).returncode == 3
+        service.run("up")
+        traffic.more(50)
+    assert set(traffic.statuses) == {200}
+    assert service.ingress_port == traffic.port
+    assert "2/2" in service.run("get", "pods", "-n", "crash").stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.supervisor_settings import PORTS, Settings, SettingsError, choose, load, save
+from orchestrator.supervisor_settings import INGRESS_PORTS, PORTS, Settings, SettingsError, choose, load, save
 
 FREE = {port.key: 0 for port in PORTS}
 
@@ -45,6 +45,18 @@ def test_a_named_port_that_is_taken_says_what_to_change() -> None:
         with pytest.raises(SettingsError, match=rf"port {port} for the ingress gateway \(HTTP\)") as refused:
             choose(None, name=None, ports={**FREE, "ingressHttpPort": port})
     assert "mesh up --ingress-http-port PORT" in str(refused.value)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_port_that_our_gateway_still_holds_is_kept(named: bool) -> None:
+    first = choose(None, name=None, ports=FREE)
+    port = first.ports["ingressHttpPort"]
+    if named:
+        first = choose(first, name=None, ports={"ingressHttpPort": port})
+    with socket.create_server(("127.0.0.1", port)):
+        assert choose(first, name=None, ports={}, held_by_us=INGRESS_PORTS) == first
+        with pytest.raises(SettingsError, match="cannot be used"):
+            choose(None, name=None, ports={**FREE, "ingressHttpPort": port}, held_by_us=INGRESS_PORTS)
 
 
 def test_a_number_given_once_stays_and_can_be_changed() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.layout import Layout
-from orchestrator.process_identity import ProcessIdentity
+from orchestrator.process_identity import ProcessIdentity, start_time
 from orchestrator.runtimes.base import ContainerSpec
-from orchestrator.supervisor_stop import recorded_proxies, stop_pods
+from orchestrator.supervisor_stop import recorded_proxies, stop_pods, surviving_gateway
 
 
 async def test_pods_end_and_dead_ones_are_passed_over(make_pod, layout: Layout) -> None:
@@ -35,3 +38,15 @@ def test_recorded_proxies(tmp_path: Path) -> None:
     (tmp_path / "uid/broken.json").write_text("{")
     assert recorded_proxies(tmp_path) == [ProcessIdentity(12, 34)]
     assert recorded_proxies(tmp_path / "none") == []
+
+
+def test_only_a_living_gateway_survives(layout: Layout) -> None:
+    """The proxy of a pod with a network of its own holds no port of the host."""
+    me, gone = ProcessIdentity(os.getpid(), start_time(os.getpid())), ProcessIdentity(os.getpid(), 1)
+    for uid, identity in (("pod", me), ("gateway", gone)):
+        (layout.run / "proxies" / uid).mkdir(parents=True)
+        (layout.run / "proxies" / uid / "istio-proxy.json").write_text(json.dumps(asdict(identity)))
+    (layout.sandboxes / "host-gateway").mkdir(parents=True)
+    assert not surviving_gateway(layout)
+    (layout.run / "proxies/gateway/istio-proxy.json").write_text(json.dumps(asdict(me)))
+    assert surviving_gateway(layout)
