@@ -51,7 +51,10 @@ def load(paths: tuple[str, ...], namespace: str | None = None) -> list[Document]
 def texts(path: str) -> Iterator[tuple[str, str]]:
     """(name, content) of each manifest below a path; `-` is standard input."""
     if path == "-":
-        yield "standard input", sys.stdin.read(BYTES_MAX)
+        try:
+            yield "standard input", sys.stdin.read(BYTES_MAX)
+        except UnicodeDecodeError as failure:
+            raise Failure(f"standard input: not UTF-8 text: {failure}") from failure
         return
     root = Path(path)
     if not root.exists():
@@ -67,7 +70,10 @@ def texts(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _values(file: str, text: str) -> Iterator[tuple[Any, tuple[str, int]]]:
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)  # which looks for characters that YAML does not allow
+    except yaml.YAMLError as failure:
+        raise Failure(f"{file}: not YAML: {failure}") from failure
     try:
         if sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)) > ALIASES_MAX:
             raise Failure(f"{file}: more than {ALIASES_MAX} aliases")

@@ -40,6 +40,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"b{i}: [*a, *a]\n" for i in range(60))
     ("text", "message"),
     [
         ("{unclosed", "a.yaml: not YAML"),
+        ("a: \x00\x01", "a.yaml: not YAML: unacceptable character"),
         ("- a\n- b", "a.yaml:1: not an object"),
         ("metadata: text", "not an object"),
         ("kind: Pod", "apiVersion and kind are required"),
