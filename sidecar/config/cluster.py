@@ -64,11 +64,31 @@ class ExplicitHttpConfig(Message, frozen=True, kw_only=True):
     http_protocol_options: Http1ProtocolOptions | None = None
 
 
+class AutomaticNames(Message, frozen=True, kw_only=True):
+    """envoy.config.core.v3.UpstreamHttpProtocolOptions: the server name of TLS is taken from each request."""
+
+    auto_sni: bool = False
+    auto_san_validation: bool = False
+    """And one of the certificate's names must be it."""
+    override_auto_sni_header: str = ""
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.auto_san_validation and not self.auto_sni:
+            return "auto_san_validation", "needs auto_sni"
+        return None
+
+    @property
+    def sni_header(self) -> bytes:
+        """Lower case; b"" = none."""
+        return (self.override_auto_sni_header.lower() or ":authority").encode() if self.auto_sni else b""
+
+
 class UpstreamHttpProtocolOptions(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     EXACTLY_ONE = (("explicit_http_config",),)
 
     common_http_protocol_options: HttpProtocolOptions = HttpProtocolOptions()
+    upstream_http_protocol_options: AutomaticNames | None = None
     explicit_http_config: ExplicitHttpConfig | None = None
 
 

@@ -18,13 +18,14 @@ from sidecar.balancing.subsets import Criteria, Subsets
 from sidecar.config.cluster import Cluster as ClusterConfig
 from sidecar.config.core import Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
+from sidecar.exchange.client_pools import ClientPools
 from sidecar.exchange.cluster_stats import DISCOVERY, HEALTH_CHECK, OUTLIER, ClusterStats, host_levels, limit_levels
 from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
 from sidecar.exchange.health_checks import HealthChecker
 from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
 from sidecar.exchange.pool import Pool
-from sidecar.exchange.targets import Transports, header_for
+from sidecar.exchange.targets import Transports, header_for, named
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dial import Plan
 from sidecar.net.dispatcher import Dispatcher
@@ -36,18 +37,15 @@ PASSTHROUGH_HOSTS_MAX = 1024
 IMMEDIATE_FAIL = b"x-envoy-immediate-health-check-fail"
 CONNECTED_STATUS = 200
 """What an opaque connection counts as for outlier detection."""
-CALLER_POOLS_MAX = 1024
-"""Client connections with upstream connections of their own (PROXY protocol); idle ones are let go beyond that."""
-CALLER_POOLS_DROPPED = 64
 _NO_METADATA = Metadata()
 
 
 class Cluster:
     __slots__ = (
         "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
-        "balancer", "caller_pools", "checker", "closed", "config", "consistent", "destination_header", "high_limits",
+        "balancer", "checker", "client_pools", "closed", "config", "consistent", "destination_header", "high_limits",
         "high_pools", "hosts", "limits", "metadata", "name", "outlier", "passthrough", "plain", "pools", "service",
-        "stats", "subsets", "warm", "warmed", "watched",
+        "sni_header", "stats", "subsets", "warm", "warmed", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -87,15 +85,14 @@ class Cluster:
         self.pools: dict[str, Pool] = {}
         self.high_pools: dict[str, Pool] = {}
         """Of requests whose route has priority HIGH: they never wait behind the others."""
-        self.caller_pools: OrderedDict[str, Pool] = OrderedDict()
+        self.client_pools = ClientPools()
+        options = config.http_options.upstream_http_protocol_options
+        self.sni_header = options.sni_header if options is not None else b""
+        """Where the server name of upstream TLS comes from; b"" = the configuration."""
         self.passthrough: OrderedDict[str, Host] = OrderedDict()
         self.closed = False
         self._sweep_timer = dispatcher.timer(self._sweep)
-        self.outlier: OutlierDetector | None = None
-        if config.outlier_detection is not None:
-            detection = outlier_rules(config.outlier_detection)
-            self.outlier = OutlierDetector(detection, self.hosts, rng, self.stats.outlier)
-            self._sweep_timer.start(detection.interval_s)
+        self.outlier = self._make_outlier()
         self.checker = self._make_checker(rng)
         self.watched = self.outlier is not None or self.checker is not None
         """Somebody wants to know how attempts end."""
@@ -108,6 +105,14 @@ class Cluster:
         """Whether its first endpoints have come (or none were found): only then it replaces its predecessor."""
         if config.type == "STATIC" and config.load_assignment is not None:
             self.update(config.load_assignment)
+
+    def _make_outlier(self) -> OutlierDetector | None:
+        config = self.config.outlier_detection
+        if config is None:
+            return None
+        rules = outlier_rules(config)
+        self._sweep_timer.start(rules.interval_s)
+        return OutlierDetector(rules, self.hosts, self._rng, self.stats.outlier)
 
     def _make_checker(self, rng: random.Random) -> HealthChecker | None:
         config = self.config
@@ -177,10 +182,7 @@ class Cluster:
         for pools in (self.pools, self.high_pools):
             if (gone := pools.pop(host.key, None)) is not None:
                 gone.close()
-        if host.endpoint.plan.proxy:
-            lead = f"{host.key}|"
-            for key in [key for key in self.caller_pools if key.startswith(lead)]:
-                self.caller_pools.pop(key).close()
+        self.client_pools.forget(host.key)
 
     def health_changed(self) -> None:
         """Of any host: who may be picked is worked out anew."""
@@ -253,20 +255,20 @@ class Cluster:
             pool = pools[host.key] = self._new_pool(host.endpoint.plan, high=high)
         return pool
 
-    def caller_pool(self, host: Host, remote: Endpoint, local: Endpoint, *, high: bool) -> Pool:
-        """Of a host that is told who the client is: connections are those of one client connection."""
-        key = f"{host.key}|{remote}|{local}|{high}"
-        pool = self.caller_pools.get(key)
-        if pool is not None:
-            self.caller_pools.move_to_end(key)
-            return pool
-        if len(self.caller_pools) >= CALLER_POOLS_MAX:
-            for old in [name for name, one in self.caller_pools.items() if one.unused][:CALLER_POOLS_DROPPED]:
-                self.caller_pools.pop(old).close()
-        plan: Plan = host.endpoint.plan
-        introduced = plan._replace(prologue=header_for(plan.proxy, remote, local))
-        pool = self.caller_pools[key] = self._new_pool(introduced, high=high)
-        return pool
+    def client_pool(self, host: Host, ends: tuple[Endpoint, Endpoint] | None, name: str, *, high: bool) -> Pool:
+        """`ends`: of the client's connection, where the host is told of it; `name`: for SNI, "" = as configured."""
+
+        def make() -> Pool:
+            plan: Plan = host.endpoint.plan
+            if ends is not None:
+                plan = plan._replace(prologue=header_for(plan.proxy, *ends))
+            if name and plan.tls is not None:
+                options = self.config.http_options.upstream_http_protocol_options
+                checked = options is not None and options.auto_san_validation
+                plan = plan._replace(tls=named(plan.tls, name, checked=checked))
+            return self._new_pool(plan, high=high)
+
+        return self.client_pools.get(host.key, f"{ends}|{name}|{high}", make)
 
     def _new_pool(self, plan: Plan, *, high: bool) -> Pool:
         common = self.config.http_options.common_http_protocol_options
@@ -358,14 +360,14 @@ class Cluster:
             self.checker.close()
 
     def _all_pools(self) -> list[Pool]:
-        return [*self.pools.values(), *self.high_pools.values(), *self.caller_pools.values()]
+        return [*self.pools.values(), *self.high_pools.values(), *self.client_pools]
 
     def close(self) -> None:
         self.closed = True
         self._end_watching()
         for pool in self._all_pools():
             pool.close()
-        for pools in (self.pools, self.high_pools, self.caller_pools):
+        for pools in (self.pools, self.high_pools, self.client_pools):
             pools.clear()
 
     def abort(self) -> None:
@@ -373,5 +375,5 @@ class Cluster:
         self._end_watching()
         for pool in self._all_pools():
             pool.abort()
-        for pools in (self.pools, self.high_pools, self.caller_pools):
+        for pools in (self.pools, self.high_pools, self.client_pools):
             pools.clear()

@@ -9,18 +9,15 @@ from __future__ import annotations
 import random
 
 from sidecar.balancing.hosts import Host
-from sidecar.exchange import local_reply, mirror
+from sidecar.exchange import choice, local_reply, mirror
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.forwarding import new_request_id
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
-from sidecar.exchange.targets import parse_endpoint
 from sidecar.exchange.tracing import Context, fresh_lines
 from sidecar.exchange.tracing import write as write_context
-from sidecar.net.addresses import Endpoint
-from sidecar.net.resolver import is_address
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
@@ -28,7 +25,6 @@ from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
 from sidecar.protocol.message import Field, Headers, field
 from sidecar.routing.decision import RouteDecision
-from sidecar.routing.hashing import Caller
 
 EXPECTED_REMEMBERED_MAX = 256
 _expected: dict[float, Field] = {}
@@ -295,37 +291,15 @@ class Exchange(Responding):
         balancer = cluster.balancer
         if cluster.plain and balancer.only is not None and not self._tried:
             return balancer.only.pick(balancer.rng, 0.0, 0, 0)
-        decision, retry = self.decision, self.retry
-        assert decision is not None
-        if cluster.consistent and decision.route.hashing and self.hash_key is None:
-            accepted = self.stream.accepted
-            caller = Caller(accepted.remote.host, accepted.remote_text, accepted.local_text)
-            self.hash_key, self.cookies = decision.route.hashing.key(self.head, caller)
-        tried = self._tried if retry.avoid_previous_hosts else ()
-        return cluster.pick(
-            self._destination(cluster),
-            tried,
-            attempts=retry.host_attempts + 1 if tried else 1,
-            key=self.hash_key,
-            wanted=decision.subset,
-        )
+        return choice.pick(self, cluster)
 
     def _pool(self, cluster: Cluster, host: Host) -> Pool:
-        if not host.endpoint.plan.proxy:
-            return cluster.pool(host, high=self.high)
-        accepted = self.stream.accepted
-        return cluster.caller_pool(host, accepted.remote, accepted.local, high=self.high)
+        return choice.pool(self, cluster, host)
 
-    def _destination(self, cluster: Cluster) -> Endpoint | None:
-        """Where the client wanted to go: a header, if the cluster believes one, else the connection's own."""
-        if cluster.destination_header:
-            value = self.head.headers.get(cluster.destination_header)
-            found = parse_endpoint(value.decode("latin-1")) if value else None
-            if found is not None and is_address(found.host):
-                return found
-            if value is not None:
-                cluster.stats.count("original_dst_host_invalid")
-        return self.stream.accepted.original
+    @property
+    def tried(self) -> tuple[Host, ...]:
+        """Hosts of earlier attempts."""
+        return self._tried
 
     def _rng(self) -> random.Random:
         return self.manager.rng

@@ -17,9 +17,11 @@ from sidecar.config.tls import UpstreamTlsContext
 from sidecar.config.transport_socket import ProxyProtocolUpstreamTransport
 from sidecar.net.addresses import Endpoint
 from sidecar.net.dial import ClientTls, Plan, Sessions
+from sidecar.net.resolver import is_address
+from sidecar.net.san import canonical_address, covers
 from sidecar.net.sandbox import Shim
 from sidecar.net.secrets import SecretStore
-from sidecar.net.tls import PathResolver, TlsContext
+from sidecar.net.tls import PathResolver, TlsContext, peer_names
 from sidecar.protocol import proxy_v2
 from sidecar.protocol.numbers import port
 
@@ -111,6 +113,23 @@ class Transports:
 def client_tls(context: TlsContext, name: str, session_keys: int) -> ClientTls:
     built: Callable[[], ssl.SSLContext | None] = context
     return ClientTls(built, name, context.verify, lambda: context.local_uri, Sessions(session_keys))
+
+
+def named(tls: ClientTls, name: str, *, checked: bool) -> ClientTls:
+    """The same for another server name; an address is not sent, as SNI cannot carry it (RFC 6066 3). `checked`: one of
+    the certificate's names must be it, beside what else is wanted of it."""
+    address = is_address(name)
+
+    def verify(sock: ssl.SSLSocket) -> str:
+        problem = tls.verify(sock)
+        if problem or not checked:
+            return problem
+        names = peer_names(sock)
+        if any(covers(one, name) for one in names.dns) or name in map(canonical_address, names.addresses):
+            return ""
+        return "TLS_error:|CERTIFICATE_VERIFY_FAILED:verify_SAN_list"
+
+    return tls._replace(server_name=tls.server_name if address else name, verify=verify, sessions=Sessions(1))
 
 
 def header_for(version: str, source: Endpoint, destination: Endpoint) -> bytes:

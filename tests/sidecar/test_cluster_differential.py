@@ -598,3 +598,60 @@ async def test_the_same_original_destination(both: Both) -> None:
             found = [(await call(port, headers=f"x-where: {one}\r\n"))[::2] for one in asked]
             seen.append((found, await both.stats(r"cluster\.c\.original_dst_host_invalid")))
     assert seen[1] == seen[0]
+
+
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def automatic(**fields: Any) -> dict[str, Any]:
+    options = {
+        "@type": f"type.googleapis.com/{OPTIONS}",
+        "upstream_http_protocol_options": {"auto_sni": True, **fields},
+        "explicit_http_config": {"http_protocol_options": {}},
+    }
+    return {"typed_extension_protocol_options": {OPTIONS: options}}
+
+
+async def test_the_same_automatic_names(both: Both) -> None:
+    """TLS asks for the request's host as it goes upstream, or for a header's; the certificate may have to fit."""
+    authority = Authority()
+    secret = authority.issue("*.a.test")
+    chain, key = both.directory / "chain", both.directory / "key"
+    chain.write_bytes(secret.certificate_chain)
+    key.write_bytes(secret.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    names: list[str | None] = []
+    context.sni_callback = lambda sock, name, _: names.append(name)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                await read_request(reader)
+                writer.write(answer(b"ok"))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    upstream = server.sockets[0].getsockname()[1]
+    trusting = tls(both.directory, authority, {}, sni="fallback.test")
+    clusters = [
+        cluster("plain", upstream, **trusting, **automatic()),
+        cluster("checked", upstream, **trusting, **automatic(auto_san_validation=True)),
+        cluster("header", upstream, **trusting, **automatic(override_auto_sni_header="x-name")),
+    ]
+    routes = [
+        route(f"/{one}/{host}/", cluster=one, host_rewrite_literal=host)
+        for one in ("plain", "checked", "header")
+        for host in ("b.a.test", "c.a.test:80", "d.test", "10.0.0.1")
+    ]
+    seen = []
+    for command in (THEIRS, OURS):
+        found = []
+        async with both.proxy(command, clusters, *routes) as port:
+            for one in routes:
+                names.clear()
+                status, _, _ = await call(port, one["match"]["prefix"], headers="x-name: e.a.test\r\n")
+                again, _, _ = await call(port, one["match"]["prefix"], headers="x-name: e.a.test\r\n")
+                found.append((one["match"]["prefix"], status, again, list(dict.fromkeys(names))))
+        seen.append(found)
+    server.close()
+    assert seen[1] == seen[0]

@@ -44,6 +44,24 @@ def test_http_options() -> None:
     assert cluster.http_options.common_http_protocol_options.max_requests_per_connection == 1
 
 
+def test_automatic_names() -> None:
+    explicit = {"http_protocol_options": {}}
+
+    def options(**fields: Any) -> dict[str, Any]:
+        one = {"@type": OPTIONS, "upstream_http_protocol_options": fields, "explicit_http_config": explicit}
+        return {"name": "a", "typed_extension_protocol_options": {OPTIONS: one}}
+
+    def header(**fields: Any) -> bytes:
+        names = decode(Cluster, options(**fields)).http_options.upstream_http_protocol_options
+        assert names is not None
+        return names.sni_header
+
+    assert header() == b""
+    assert header(auto_sni=True) == b":authority"
+    assert header(auto_sni=True, override_auto_sni_header="X-Name") == b"x-name"
+    assert refusal(Cluster, options(auto_san_validation=True)).path.endswith("auto_san_validation")
+
+
 @pytest.mark.parametrize(
     ("value", "path"),
     [

@@ -199,12 +199,12 @@ async def test_a_caller_has_pools_of_its_own() -> None:
     introduced.update(assignment("10.0.0.1"))
     (host,) = introduced.hosts.all
     local = Endpoint("10.0.0.9", 80)
-    first = introduced.caller_pool(host, Endpoint("10.0.0.3", 1), local, high=False)
+    first = introduced.client_pool(host, (Endpoint("10.0.0.3", 1), local), "", high=False)
     assert first.plan.prologue == b"PROXY TCP4 10.0.0.3 10.0.0.9 1 80\r\n"
-    assert introduced.caller_pool(host, Endpoint("10.0.0.3", 1), local, high=False) is first
+    assert introduced.client_pool(host, (Endpoint("10.0.0.3", 1), local), "", high=False) is first
     for number in range(2000):
-        introduced.caller_pool(host, Endpoint("10.0.0.4", number), local, high=False)
+        introduced.client_pool(host, (Endpoint("10.0.0.4", number), local), "", high=False)
     assert first.closed
-    assert len(introduced.caller_pools) <= 1024
+    assert len(introduced.client_pools) <= 1024
     introduced.update(assignment("10.0.0.2"))
-    assert not introduced.caller_pools
+    assert not introduced.client_pools
