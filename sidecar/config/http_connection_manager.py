@@ -55,6 +55,30 @@ class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
     enable_trailers: bool = False
 
 
+HPACK_TABLE_BYTES_MAX = 64 * 1024
+
+
+class Http2ProtocolOptions(Message, frozen=True, kw_only=True):
+    """Windows are smaller than Envoy's 16 and 24 MiB when they are not given: they are what a peer may make us hold."""
+
+    hpack_table_size: UInt32 = 4096
+    max_concurrent_streams: UInt32 = 1024
+    initial_stream_window_size: UInt32 = 256 * 1024
+    initial_connection_window_size: UInt32 = 1024 * 1024
+    allow_connect: bool = False
+    """Extended CONNECT (RFC 8441): WebSocket over HTTP/2."""
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.hpack_table_size > HPACK_TABLE_BYTES_MAX:
+            return "hpack_table_size", f"must be at most {HPACK_TABLE_BYTES_MAX}"
+        if not 1 <= self.max_concurrent_streams < 2**31:
+            return "max_concurrent_streams", "must be between 1 and 2147483647"
+        for name in ("initial_stream_window_size", "initial_connection_window_size"):
+            if not 65535 <= getattr(self, name) < 2**31:
+                return name, "must be between 65535 and 2147483647"
+        return None
+
+
 class SetCurrentClientCertDetails(Message, frozen=True, kw_only=True):
     ONLY_DEFAULT = ("cert", "chain")
 
@@ -77,7 +101,7 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     EXACTLY_ONE = (("rds", "route_config"),)
     AT_MOST_ONE = (("strip_matching_host_port", "strip_any_host_port"),)
 
-    codec_type: Literal["AUTO", "HTTP1"] = "AUTO"
+    codec_type: Literal["AUTO", "HTTP1", "HTTP2"] = "AUTO"
     stat_prefix: str
     rds: Rds | None = None
     route_config: RouteConfiguration | None = None
@@ -85,6 +109,7 @@ class HttpConnectionManager(Message, frozen=True, kw_only=True):
     tracing: Tracing | None = None
     common_http_protocol_options: HttpProtocolOptions = HttpProtocolOptions()
     http_protocol_options: Http1ProtocolOptions = Http1ProtocolOptions()
+    http2_protocol_options: Http2ProtocolOptions = Http2ProtocolOptions()
     server_name: str = "envoy"
     server_header_transformation: Literal["OVERWRITE", "APPEND_IF_ABSENT", "PASS_THROUGH"] = "OVERWRITE"
     max_request_headers_kb: UInt32 = 60

@@ -13,9 +13,10 @@ from sidecar.protocol.http1_body import BodyReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import RequestMessage, find_head_end, first_line_problem
 from sidecar.protocol.http1_write import CONTINUE, chunk, last_chunk, response_head
-from sidecar.protocol.message import Headers, ResponseHead
+from sidecar.protocol.message import Field, Headers, ResponseHead
 
 if TYPE_CHECKING:
+    from sidecar.exchange.known_answer import KnownAnswer
     from sidecar.exchange.manager import Manager
     from sidecar.exchange.request import Exchange
     from sidecar.net.accepted import Accepted
@@ -136,7 +137,7 @@ class Http1Server:
         if end == -1:
             problem = first_line_problem(data)
             if problem is None:
-                self._wait_for_head()
+                self.wait_for_head()
             else:
                 self._refuse(problem)
             return False
@@ -149,7 +150,7 @@ class Http1Server:
         self._begin(message, data[end + 4 :])
         return True
 
-    def _wait_for_head(self) -> None:
+    def wait_for_head(self) -> None:
         manager = self.manager
         if manager.head_limit is not None and not self._started_s:
             self._started_s = self.connection.dispatcher.time()
@@ -255,13 +256,13 @@ class Http1Server:
         if end:
             self.finish()
 
-    def respond_known(self, lines: bytes, body: bytes) -> None:
-        """A whole response, with its content-length among `lines` (status line and fields)."""
+    def respond_known(self, answer: KnownAnswer, service_time: Field, date: Field, body: bytes) -> None:
+        """A whole response, with its content-length among the fields."""
         self._expect_continue = False
         if self._body is not None or self.draining:
             self._keep_alive = False
         end = b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n"
-        self.connection.write(b"%s%s%s" % (lines, end, body))
+        self.connection.write(b"%s%s%s%s%s" % (answer.lines, service_time[3], date[3], end, body))
         self.finish()
 
     def answer_and_close(self, head: ResponseHead, body: bytes) -> None:
@@ -323,6 +324,16 @@ class Http1Server:
         """The response about to be sent is the last one."""
         self._keep_alive = False
 
+    def end_tunnel(self) -> None:
+        self.exchange = None
+        self.close()
+
+    def pause_reading(self) -> None:
+        self.connection.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.connection.resume_reading()
+
     def cut(self) -> None:
         """The response cannot be completed: the client must see a failure, never a clean end."""
         self.exchange = None
@@ -367,6 +378,11 @@ class Http1Server:
             self.age.start(manager.config.drain_timeout)
         elif self.exchange is None:
             self.close(linger=True)
+
+    def give_up(self) -> None:
+        """Another codec takes the connection over."""
+        self._gone()
+        self.manager.stats.cx_total.value -= 1  # it is counted again
 
     def drain(self) -> None:
         """Idle: close now. Busy: after this response."""

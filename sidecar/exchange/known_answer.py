@@ -21,7 +21,7 @@ MANAGERS_MAX = 32
 
 
 class KnownAnswer:
-    __slots__ = ("dated", "head", "lines")
+    __slots__ = ("block", "dated", "head", "lines")
 
     def __init__(self, head: ResponseHead) -> None:
         self.head = head
@@ -29,6 +29,8 @@ class KnownAnswer:
         self.dated = b"date" in head.headers
         """It has the upstream's date."""
         self.lines = status_line(head.status) + head.headers.wire()
+        self.block = b""
+        """The head in HTTP/2, once it was wanted."""
 
 
 def known_answer(message: ResponseMessage, manager: Manager) -> KnownAnswer | None:

@@ -17,9 +17,11 @@ from sidecar.config.refusal import Refused
 from sidecar.exchange import local_reply
 from sidecar.exchange.access_logs import access_logs
 from sidecar.exchange.clusters import Clusters
+from sidecar.exchange.codec import serve
+from sidecar.exchange.downstream import Downstream, DownstreamConnection
 from sidecar.exchange.filters import Step, step_of
 from sidecar.exchange.forwarding import Forwarding
-from sidecar.exchange.http1_server import Http1Server
+from sidecar.exchange.http2_stats import Http2Stats
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.manager_stats import ManagerStats
 from sidecar.exchange.peer_metadata import MetadataExchange
@@ -33,6 +35,7 @@ from sidecar.net.dispatcher import Dispatcher
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import HeadOptions, RequestMessage
 from sidecar.protocol.http1_known import KnownRequests
+from sidecar.protocol.http2_sending import Http2Options
 from sidecar.protocol.message import Field, Headers, field
 from sidecar.telemetry.record import ExchangeRecord, Peer, RecordSink
 from sidecar.telemetry.stats import Stats
@@ -86,6 +89,18 @@ def _head_limit(config: HttpConnectionManager) -> tuple[float, Reply] | None:
     return min((one for one in limits if one[0]), key=lambda one: one[0], default=None)
 
 
+def _http2_options(config: HttpConnectionManager) -> Http2Options:
+    options = config.http2_protocol_options
+    return Http2Options(
+        streams_max=options.max_concurrent_streams,
+        stream_window=options.initial_stream_window_size,
+        connection_window=options.initial_connection_window_size,
+        table_bytes=options.hpack_table_size,
+        allow_connect=options.allow_connect,
+        header_bytes_max=config.max_request_headers_kb * 1024,
+    )
+
+
 def _escaped_slashes(config: HttpConnectionManager) -> str:
     action = config.path_with_escaped_slashes_action
     if action != "IMPLEMENTATION_SPECIFIC_DEFAULT":
@@ -111,6 +126,8 @@ class Manager:
         self.sink = around.sink
         self.rng = around.rng
         self.stats = ManagerStats(around.stats, config.stat_prefix)
+        self.http2_stats = Http2Stats(around.stats, "http2.")
+        self.http2 = _http2_options(config)
         common = config.common_http_protocol_options
         self.head_options = _head_options(config, tls=tls)
         self.heads = KnownRequests(self.head_options)
@@ -145,7 +162,7 @@ class Manager:
         self._facts_known = 0
         self._shortcuts(config)
         self.draining = False
-        self.connections: set[Http1Server] = set()
+        self.connections: set[DownstreamConnection] = set()
         self._date_field: Field = field(b"date", b"")
         self._date_until_s = -1.0
         """On the dispatcher's clock: when the second is over."""
@@ -184,7 +201,7 @@ class Manager:
     def serve(self, connection: Connection, accepted: Accepted) -> None:
         """A connection of this chain begins."""
         accepted.facts = self._facts_of(accepted)
-        Http1Server(self, connection, accepted)
+        serve(self, connection, accepted)
 
     def _facts_of(self, accepted: Accepted) -> int:
         facts = (
@@ -211,15 +228,15 @@ class Manager:
             found = self.heads_by_port[port] = KnownRequests(self.head_options._replace(own_port=port))
         return found
 
-    def exchange(self, stream: Http1Server, message: RequestMessage) -> Exchange:
+    def exchange(self, stream: Downstream, message: RequestMessage) -> Exchange:
         return Exchange(self, stream, message)
 
-    def opened(self, stream: Http1Server) -> None:
+    def opened(self, stream: DownstreamConnection) -> None:
         self.connections.add(stream)
         self.stats.cx_total.value += 1
         self.stats.cx_active.value += 1
 
-    def closed(self, stream: Http1Server) -> None:
+    def closed(self, stream: DownstreamConnection) -> None:
         if stream in self.connections:
             self.connections.discard(stream)
             self.stats.cx_active.value -= 1
@@ -255,14 +272,14 @@ class Manager:
             elif self.server_overwrites:
                 headers.set(b"server", server[2])
 
-    def refused(self, stream: Http1Server, problem: Malformed) -> None:
+    def refused(self, stream: Downstream, problem: Malformed) -> None:
         """A request that could not be read."""
         self.stats.cx_protocol_error.value += 1
         if problem.status == 431:
             self.stats.rq_too_large.value += 1
         self.reply_without_request(stream, local_reply.malformed(problem))
 
-    def head_timed_out(self, stream: Http1Server, reply: Reply) -> None:
+    def head_timed_out(self, stream: Downstream, reply: Reply) -> None:
         """A head that came too slowly."""
         stats = self.stats
         if reply is local_reply.HEADERS_TIMEOUT:
@@ -273,7 +290,7 @@ class Manager:
             stats.rq_idle_timeout.value += 1
         self.reply_without_request(stream, reply)
 
-    def reply_without_request(self, stream: Http1Server, reply: Reply) -> None:
+    def reply_without_request(self, stream: Downstream, reply: Reply) -> None:
         """Answer and close; there is no exchange to speak of, but the log has a line."""
         self.stats.rq_total.value += 1
         self.stats.rq_completed.value += 1

@@ -369,6 +369,6 @@ class Exchange(Responding):
 
     def _pause_request(self, paused: bool) -> None:
         if paused:
-            self.stream.connection.pause_reading()
+            self.stream.pause_reading()
         else:
-            self.stream.connection.resume_reading()
+            self.stream.resume_reading()

@@ -23,7 +23,7 @@ from sidecar.routing.decision import RouteDecision
 from sidecar.telemetry.record import ExchangeRecord, Peer
 
 if TYPE_CHECKING:
-    from sidecar.exchange.http1_server import Http1Server
+    from sidecar.exchange.downstream import Downstream
     from sidecar.exchange.manager import Manager
 
 SERVICE_TIMES = tuple(field(SERVICE_TIME, b"%d" % ms) for ms in range(100))
@@ -54,7 +54,7 @@ class Responding(Attempts):
     request_deadline_s = NEVER
     """Until the request is complete."""
 
-    def __init__(self, manager: Manager, stream: Http1Server, message: RequestMessage) -> None:
+    def __init__(self, manager: Manager, stream: Downstream, message: RequestMessage) -> None:
         self.dispatcher = manager.dispatcher
         self.head = message.head
         self.manager = manager
@@ -143,7 +143,7 @@ class Responding(Attempts):
         self.bytes_sent = len(body)
         cluster.stats.answered(head.status)
         cluster.stats.rq_time.record((now - self.sent_s) * 1000)
-        self.stream.respond_known(b"%s%s%s" % (answer.lines, time_field[3], date[3]), body)
+        self.stream.respond_known(answer, time_field, date, body)
         self._finish("", "via_upstream")
 
     def _status_is_retriable(self, head: ResponseHead) -> bool:
@@ -192,10 +192,8 @@ class Responding(Attempts):
         upstream.pool.gone(upstream)
         upstream.connection.close()
         self._release()
-        stream = self.stream
-        stream.exchange = None
         self._finish("", "via_upstream")
-        stream.close()
+        self.stream.end_tunnel()
 
     def _reply(self, reply: Reply) -> None:
         """Answer by ourselves; if the client was already answered there is nothing more to say."""

@@ -150,7 +150,7 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
 
 def _message(head: RequestHead, options: HeadOptions) -> RequestMessage | Malformed:
     came = head.path
-    if options.rewrites and not _canonical(head, options):
+    if options.rewrites and not canonical(head, options):
         return Malformed(400, "path_normalization_failed")
     if _SPECIAL_REQUEST.isdisjoint(head.headers.index()):
         if head.method in _WITH_BODY:
@@ -166,7 +166,7 @@ def _message(head: RequestHead, options: HeadOptions) -> RequestMessage | Malfor
     return message
 
 
-def _canonical(head: RequestHead, options: HeadOptions) -> bool:
+def canonical(head: RequestHead, options: HeadOptions) -> bool:
     """The one spelling of authority and path, in Envoy's order. False = not to be had."""
     own = options.own_port is not None and head.authority.endswith(b":%d" % options.own_port)
     if options.strip_port or options.strip_dot or own:

@@ -171,7 +171,7 @@ class Http2Connection(Control):
             or size > self.options.header_bytes_max
             or self.floods.received(empty=empty)
         ):
-            self.fail(frames.ENHANCE_YOUR_CALM, b"continuation flood")  # CVE-2024-30255 and its kin
+            self.fail(frames.ENHANCE_YOUR_CALM, b"header_overflow")  # CVE-2024-30255 and its kin
             return
         if flags & frames.END_HEADERS:
             block, self._block = b"".join(self._block), []

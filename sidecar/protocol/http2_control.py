@@ -36,7 +36,7 @@ class Control(Sending):
 
     def _priority(self, identifier: int, flags: int, payload: bytes) -> None:
         if self.floods.priority():
-            self.fail(frames.ENHANCE_YOUR_CALM, b"priority flood")
+            self.fail(frames.ENHANCE_YOUR_CALM, b"inbound_priority_frames_flood")
         elif frames.word(payload) == identifier:
             stream = self.streams.get(identifier)
             if stream is not None:
@@ -101,7 +101,7 @@ class Control(Sending):
     def _window_update(self, identifier: int, flags: int, payload: bytes) -> None:
         increment = frames.word(payload)
         if self.floods.window_update():
-            self.fail(frames.ENHANCE_YOUR_CALM, b"window update flood")
+            self.fail(frames.ENHANCE_YOUR_CALM, b"inbound_window_update_frames_flood")
             return
         if not identifier:
             self.send_window += increment

@@ -15,11 +15,11 @@ from sidecar.protocol.hpack_decoder import Block
 from sidecar.protocol.hpack_encoder import encode_field, encode_once
 from sidecar.protocol.hpack_table import Pair
 from sidecar.protocol.http1_fields import Malformed
-from sidecar.protocol.http1_head import CHUNKED, HeadOptions, RequestMessage
+from sidecar.protocol.http1_head import CHUNKED, HeadOptions, RequestMessage, canonical
 from sidecar.protocol.http1_response import ResponseMessage, response_framing
 from sidecar.protocol.message import Field, Headers, RequestHead, ResponseHead, field
 from sidecar.protocol.numbers import decimal, port
-from sidecar.protocol.path import normalize
+from sidecar.protocol.path import unescape_slashes
 
 FIELDS_REMEMBERED_MAX = 2048
 FIELD_REMEMBERED_BYTES_MAX = 256
@@ -116,6 +116,9 @@ def request(block: Block, options: HeadOptions, *, end: bool, connect: bool) -> 
     message = _with_body(head, end=end, tunnel=plain_connect or bool(protocol))
     if isinstance(message, RequestMessage):
         message.upgrade = protocol.lower()
+        if options.escaped_slashes == "UNESCAPE_AND_REDIRECT":
+            came = pseudo.get(b":path", b"")
+            message.redirect = unescape_slashes(came) != came
         return _underscores(message, options)
     return message
 
@@ -140,8 +143,8 @@ def _path(head: RequestHead, options: HeadOptions) -> Malformed | None:
         return _MALFORMED
     if b"%" in path and options.strict_escapes and _BAD_ESCAPE.search(path) is not None:
         return Malformed(400, "path_normalization_failed")
-    if options.normalize_path and path[0] == 0x2F:
-        head.path = normalize(path)
+    if options.rewrites and not canonical(head, options):
+        return Malformed(400, "path_normalization_failed")
     return None
 
 
@@ -215,6 +218,11 @@ def block_of(headers: Headers, start: bytes = b"") -> bytes:
             if made is None:
                 known[place] = _encoded(fields[place])
     return start + b"".join(known)  # type: ignore[arg-type]  # no None is left
+
+
+def field_block(item: Field) -> bytes:
+    """One field, encoded."""
+    return _wire.get(item[3]) or _encoded(item)
 
 
 def _encoded(item: Field) -> bytes:

@@ -69,6 +69,7 @@ class Sending:
         "options",
         "peer",
         "queue",
+        "reason",
         "send_window",
         "streams",
     )
@@ -96,6 +97,8 @@ class Sending:
         """The highest stream the peer opened."""
         self.failed = 0
         """Error code our GOAWAY gave; nothing is read or sent after it."""
+        self.reason = b""
+        """Why, in Envoy's word for the statistic where it has one."""
         self.goaway_sent = False
         self._blocked = False
         self._shrunk = False
@@ -232,6 +235,7 @@ class Sending:
         if not self.failed:
             self._write(frames.goaway(self.highest, code, why))
             self.goaway_sent = True
+            self.reason = why
             self.failed = code or frames.INTERNAL_ERROR
 
     def goaway(self, *, last: int = frames.STREAM_ID_MAX) -> None:

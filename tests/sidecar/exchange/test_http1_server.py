@@ -24,7 +24,7 @@ SLOW = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab"
          "http1.invalid_transfer_encoding"),
         (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
          b"431 Request Header Fields Too Large", "http1.headers_too_large"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"505 HTTP Version Not Supported", "http1.codec_error"),
+        (b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", b"505 HTTP Version Not Supported", "http1.codec_error"),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_read_is_answered_and_closed(data: bytes, status: bytes, details: str) -> None:

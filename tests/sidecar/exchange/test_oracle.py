@@ -99,7 +99,8 @@ async def test_oracle(step: int) -> None:
             await writer.drain()
 
     wrong = []
-    async with backend(record) as port, running(hcm(route("/", cluster="b")), cluster("b", port)) as proxy:
+    front = hcm(route("/", cluster="b"), codec_type="HTTP1")
+    async with backend(record) as port, running(front, cluster("b", port)) as proxy:
         for case in cases:
             payload = base64.b64decode(case["payload_base64"])
             if step and len(payload) > SPLIT_BYTES_MAX:
