@@ -18,6 +18,8 @@ from sidecar.net.dispatcher import READ_BYTES_MAX, Dispatcher
 WRITE_BYTES_HIGH = 256 * 1024
 """Unsent bytes above which the handler is asked to stop writing (Envoy's soft limit is 1 MiB)."""
 WRITE_BYTES_LOW = 64 * 1024
+JOINED_BYTES_MAX = 16 * 1024
+"""What is queued is joined for one system call up to here: a TLS record's size."""
 LINGER_S = 1.0
 """Envoy's delayed_close_timeout: how long a closing side waits for the peer to read and close."""
 CLOSE_S = 60.0
@@ -74,7 +76,7 @@ class Connection:
         self._send = sock.send if tls is None else tls.write
         self._high = WRITE_BYTES_HIGH
         self._low = WRITE_BYTES_LOW
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
         self.out_bytes = 0
         self._dirty = False
         self._writer = False
@@ -164,26 +166,8 @@ class Connection:
 
     def flush(self) -> None:
         self._dirty = False
-        out = self._out
-        if self.closed:
+        if self.closed or (self._out and not self._send_queued()):
             return
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            try:
-                sent = self._send(data)
-            except _NOT_NOW:
-                sent = 0
-            except OSError as failure:
-                self._lost(_reason(failure))
-                return
-            self.bytes_written += sent
-            self.out_bytes -= sent
-            if sent < len(data):
-                self._out = [data[sent:] if sent else data]
-                self._watch_writable()
-                self._drained()
-                return
-            out.clear()
         if self._writer:
             self._writer = False
             self.dispatcher.loop.remove_writer(self._fd)
@@ -192,6 +176,33 @@ class Connection:
             self._shut_down_writing()
         if self.closing and not self.out_bytes:
             self._finish_close()
+
+    def _send_queued(self) -> bool:
+        """False = the peer takes no more for now, or is gone. Small pieces are sent as one, large ones not copied."""
+        out = self._out
+        while out:
+            if len(out) > 1 and self.out_bytes <= JOINED_BYTES_MAX:
+                out[:] = [b"".join(out)]
+            data = out[0]
+            try:
+                sent = self._send(data)
+            except _NOT_NOW:
+                sent = 0
+            except OSError as failure:
+                self._lost(_reason(failure))
+                return False
+            self.bytes_written += sent
+            self.out_bytes -= sent
+            if sent == len(data):
+                del out[0]
+                continue
+            if sent:
+                out[0] = memoryview(data)[sent:]
+            if self._tls is None or not sent:  # OpenSSL takes one record at a time, however much room there is
+                self._watch_writable()
+                self._drained()
+                return False
+        return True
 
     def _watch_writable(self) -> None:
         if self.closing and not self._writer:
@@ -293,7 +304,7 @@ class _TlsObject(Protocol):
     """What SSLSocket wraps. Its own methods of these names cost two more calls each, on every read and write."""
 
     def read(self, size: int, buffer: memoryview, /) -> int: ...
-    def write(self, data: bytes, /) -> int: ...
+    def write(self, data: bytes | memoryview, /) -> int: ...
     def pending(self) -> int: ...
     def shutdown(self) -> object: ...
 

@@ -1,8 +1,10 @@
-"""A backend that costs as little as Python can: a fixed answer. Arguments: bytes of body, port."""
+"""A backend that costs as little as Python can: a fixed answer. Arguments: bytes of body, port, and for mTLS a
+directory with `chain.pem` and `key.pem`."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from typing import cast
 
@@ -26,12 +28,21 @@ class Answer(asyncio.Protocol):
             self._transport.write(self._answer * complete)
 
 
-async def main(size: int, port: int) -> None:
+def server_context(directory: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{directory}/chain.pem", f"{directory}/key.pem")
+    context.load_verify_locations(f"{directory}/chain.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def main(size: int, port: int, directory: str = "") -> None:
     body = b"x" * size
     answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (size, body)
-    server = await asyncio.get_running_loop().create_server(lambda: Answer(answer), "127.0.0.1", port)
+    context = server_context(directory) if directory else None
+    server = await asyncio.get_running_loop().create_server(lambda: Answer(answer), "127.0.0.1", port, ssl=context)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
