@@ -126,7 +126,7 @@ POD = Kind(
     "pods",
     short_names=("po",),
     categories=("all",),
-    subresources=("status", "log", "binding", "exec"),
+    subresources=("status", "log", "binding", "exec", "portforward"),
 )
 SERVICE = Kind("", "v1", "Service", "services", short_names=("svc",), categories=("all",), subresources=("status",))
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",), singular="endpoints")

@@ -1,6 +1,9 @@
-"""What is asked of a running pod over an upgraded connection: `pods/exec`."""
+"""What is asked of a running pod over an upgraded connection: `pods/exec`, `pods/portforward`."""
 
 from __future__ import annotations
+
+import logging
+import socket
 
 from aiohttp import web
 
@@ -9,11 +12,17 @@ from orchestrator.api import remote_command, web_sockets
 from orchestrator.api.call import Call
 from orchestrator.api.errors import bad_request, failure, not_implemented
 from orchestrator.api.node import NodeBackend
+from orchestrator.api.port_forward import SpdyForwarder, serve_channels
 from orchestrator.api.remote_command import Wanted
 from orchestrator.api.resources import Resources
+from orchestrator.api.spdy import SpdyError
 from orchestrator.api.streams import container_of
 
+log = logging.getLogger(__name__)
+
 ARGUMENTS_MAX = 4096
+PORTS_MAX = 64
+"""Two channels each, and a channel is one byte."""
 
 
 class PodStreams:
@@ -24,7 +33,32 @@ class PodStreams:
         pod = await self._resources.get(call)
         if node is None:
             raise not_implemented("this server has no node that runs pods")
+        if call.subresource == "portforward":
+            return await self._forward(request, pod, node)
         return await self._execute(request, call, pod, node)
+
+    async def _forward(self, request: web.BaseRequest, pod: Object, node: NodeBackend) -> web.StreamResponse:
+        phase = (pod.get("status") or {}).get("phase")
+        if phase != "Running":
+            raise bad_request(f"unable to forward port because pod is not running. Current status={phase}")
+        if not web_sockets.is_web_socket(request):
+            raise failure(400, "unable to upgrade: this server carries port-forward over WebSocket only")
+
+        async def connect(port: int) -> socket.socket:
+            return await node.connect(pod, port)
+
+        if web_sockets.SPDY_TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
+            accepted = await web_sockets.accept(request, (web_sockets.SPDY_TUNNEL,))
+            try:
+                await SpdyForwarder(web_sockets.WebSocketTunnel(accepted), connect).run()
+            except SpdyError as problem:
+                log.warning("port-forward: the client does not speak SPDY/3.1: %s", problem)
+        else:
+            ports = _ports(request.query.getall("ports", []))
+            accepted = await web_sockets.accept(request)
+            await serve_channels(web_sockets.WebSocketChannels(accepted), ports, connect)
+        await accepted.close()
+        return accepted
 
     async def _execute(
         self, request: web.BaseRequest, call: Call, pod: Object, node: NodeBackend
@@ -46,10 +80,20 @@ class PodStreams:
             raise failure(400, "unable to upgrade: this server carries exec over WebSocket (v5 or v4) only")
         session = node.execute(pod, container, argv, terminal=wanted.terminal)
         try:
-            socket = await web_sockets.accept(request)
+            accepted = await web_sockets.accept(request)
         except BaseException:
             session.close()
             raise
-        await remote_command.serve(web_sockets.WebSocketChannels(socket), session, wanted)
-        await socket.close()
-        return socket
+        await remote_command.serve(web_sockets.WebSocketChannels(accepted), session, wanted)
+        await accepted.close()
+        return accepted
+
+
+def _ports(given: list[str]) -> list[int]:
+    words = [word for text in given for word in text.split(",")]
+    if not words or len(words) > PORTS_MAX:
+        raise bad_request("you must specify at least 1 port" if not words else f"at most {PORTS_MAX} ports")
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) <= 5 and 0 < int(word) < 1 << 16):
+            raise bad_request(f"invalid port: {word}")
+    return [int(word) for word in words]

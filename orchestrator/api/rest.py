@@ -40,7 +40,7 @@ from orchestrator.store.base import Record
 
 JSON = "application/json"
 LIMIT_MAX = 2**31
-UPGRADED = frozenset(("exec",))
+UPGRADED = frozenset(("exec", "portforward"))
 """Subresources that turn their connection into something else."""
 Query = Mapping[str, str]
 

@@ -54,7 +54,7 @@ class Subresources:
             return await self._tokens.review(obj)
         if call.kind.plural == "selfsubjectreviews":
             return {**obj, "status": {"userInfo": call.user.to_api()}}
-        if call.subresource in ("attach", "portforward", "proxy", "eviction", "ephemeralcontainers"):
+        if call.subresource in ("attach", "proxy", "eviction", "ephemeralcontainers"):
             raise not_implemented(f"{call.kind.plural}/{call.subresource} is not supported by this server yet")
         raise not_allowed()
 

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 
 V5 = "v5.channel.k8s.io"
 V4 = "v4.channel.k8s.io"
+SPDY_TUNNEL = "SPDY/3.1+portforward.k8s.io"
 CLOSE = 255
 MESSAGE_BYTES_MAX = 1 << 20
 WRITE_STALL_MAX_S = 30.0
@@ -43,6 +44,26 @@ class WebSocketChannels:
         try:
             async with asyncio.timeout(WRITE_STALL_MAX_S), self._writing:
                 await self._socket.send_bytes(bytes((channel,)) + data)
+        except TimeoutError:
+            raise ConnectionResetError("the client stopped reading") from None
+
+
+class WebSocketTunnel:
+    """Implements `orchestrator.api.port_forward.Tunnel`: the messages' bytes, one after another."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._writing = asyncio.Lock()
+
+    async def receive(self) -> bytes | None:
+        message = await self._socket.receive()
+        return message.data if message.type == WSMsgType.BINARY else None
+
+    async def send(self, data: bytes) -> None:
+        """Raises `ConnectionError` for a client that is gone or does not read."""
+        try:
+            async with asyncio.timeout(WRITE_STALL_MAX_S), self._writing:
+                await self._socket.send_bytes(data)
         except TimeoutError:
             raise ConnectionResetError("the client stopped reading") from None
 

@@ -24,6 +24,8 @@ REFUSED = [
     ("p/exec?command=a&stdout=true&container=x", 400, "container x is not valid for pod p"),
     ("p/exec?command=a&stdout=true", 400, "unable to upgrade"),
     ("over/exec?command=a&stdout=true", 400, "current phase is Succeeded"),
+    ("p/portforward?ports=80", 400, "over WebSocket only"),
+    ("over/portforward?ports=80", 400, "pod is not running. Current status=Succeeded"),
     ("q/exec?command=a&stdout=true", 404, 'pods "q" not found'),
 ]  # fmt: skip
 
