@@ -258,10 +258,10 @@ class Engine:
         hosts = []
         for host in (*cluster.hosts.all, *cluster.passthrough.values()):
             flags = health_flags(host)
-            pool = cluster.pools.get(host.key)
             counters = {"rq_active": host.active}
-            if pool is not None:
-                counters |= pool.counters()
+            for pool in cluster.pools_of(host):
+                for name, value in pool.counters().items():
+                    counters[name] = counters.get(name, 0) + value
             hosts.append(
                 HostStatus(
                     host.endpoint.shown,

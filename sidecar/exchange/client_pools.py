@@ -41,6 +41,10 @@ class ClientPools:
         pool = self._pools[key] = make()
         return pool
 
+    def of(self, host_key: str) -> list[Pool]:
+        lead = f"{host_key}|"
+        return [pool for key, pool in self._pools.items() if key.startswith(lead)]
+
     def forget(self, host_key: str) -> None:
         """The host left, or is reached another way."""
         lead = f"{host_key}|"

@@ -359,6 +359,11 @@ class Cluster:
         if self.checker is not None:
             self.checker.close()
 
+    def pools_of(self, host: Host) -> list[Pool]:
+        """Of both priorities, and of every client that has its own."""
+        shared = [pools[host.key] for pools in (self.pools, self.high_pools) if host.key in pools]
+        return [*shared, *self.client_pools.of(host.key)]
+
     def _all_pools(self) -> list[Pool]:
         return [*self.pools.values(), *self.high_pools.values(), *self.client_pools]
 

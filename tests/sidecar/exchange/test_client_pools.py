@@ -43,5 +43,6 @@ def test_a_host_is_forgotten() -> None:
     gone, kept = FakePool(), FakePool()
     pools.get("h", "a", lambda: gone)  # type: ignore[arg-type, return-value]
     pools.get("hh", "a", lambda: kept)  # type: ignore[arg-type, return-value]
+    assert pools.of("h") == [gone]
     pools.forget("h")
     assert (gone.closed, kept.closed, len(pools)) == (True, False, 1)

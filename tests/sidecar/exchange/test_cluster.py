@@ -179,6 +179,8 @@ async def test_a_route_of_high_priority_has_limits_and_connections_of_its_own() 
         assert (status, b"x-envoy-overloaded: true" in head) == (503, True)
         inner = proxy.engine._clusters.active["c"]
         assert (len(inner.pools), len(inner.high_pools)) == (0, 1)
+        (status_now,) = proxy.engine.clusters()
+        assert status_now.hosts[0].counters["cx_total"] == 1
 
 
 async def test_every_connection_ends_with_the_host_set() -> None:
