@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("mesh.cli.apply:apply", "Create or update objects from files."),
     "validate": ("mesh.cli.validate:validate", "Check files without a mesh: structure and meaning, with lines."),
     "analyze": ("mesh.cli.analyze:analyze", "What is wrong between objects: running, in files, or both."),
+    "explain": ("mesh.cli.explain:explain", "Which rule decides about a request, and why the others did not."),
     "delete": ("mesh.cli.delete:delete", "Delete objects by file or by name."),
     "get": ("mesh.cli.get:get", "List objects, or show some."),
     "describe": ("mesh.cli.describe:describe", "Show one object in words, with its events."),
