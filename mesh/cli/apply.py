@@ -38,6 +38,7 @@ def apply(home: Path, paths: tuple[str, ...], namespace: str | None, dry_run: bo
         raise Failure(f"no objects in {', '.join(paths)}")
 
     async def work(client: HttpClient) -> list[str]:
+        client.on_warning = lambda text: click.echo(f"Warning: {text}", err=True)
         refused = []
         for document in documents:
             try:

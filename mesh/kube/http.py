@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ WATCH_SILENCE_MAX_S = 150.0
 WATCH_LINE_MAX = 8 * 1024 * 1024
 CONNECTIONS_MAX = 256
 USER_AGENT = "pocketmesh"
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class HttpClient:
@@ -33,6 +35,8 @@ class HttpClient:
         self.endpoint = endpoint
         self._session: aiohttp.ClientSession | None = None
         self._user_agent = user_agent
+        self.on_warning: Callable[[str], None] | None = None
+        """Told what the server warns of when it accepts a request (Warning: 299)."""
 
     @classmethod
     def from_kubeconfig(cls, path: Path | str, *, context: str = "") -> HttpClient:
@@ -182,6 +186,10 @@ class HttpClient:
             received = await response.read()
             if response.status >= 400:
                 raise _failure(response.status, received)
+            if self.on_warning is not None:
+                for header in response.headers.getall("Warning", ()):
+                    if text := _warning(header):
+                        self.on_warning(text)
             decoded: Object = msgspec.json.decode(received)
             return decoded
 
@@ -208,6 +216,12 @@ class HttpClient:
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         text = urlencode({key: value for key, value in (query or {}).items() if value})
         return URL(f"{self.endpoint.server}{path}" + (f"?{text}" if text else ""), encoded=True)
+
+
+def _warning(header: str) -> str:
+    """The text of `299 - "text"` (RFC 7234, section 5.5, as the API server uses it); "" for any other."""
+    found = _WARNING.fullmatch(header)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
 
 
 def _silence(query: Mapping[str, str] | None) -> float | None:

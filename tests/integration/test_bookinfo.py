@@ -76,3 +76,18 @@ def test_a_trace_is_otlp_json(mesh: Mesh) -> None:
     spans = [s for r in found["resourceSpans"] for scope in r["scopeSpans"] for s in scope["spans"]]
     assert len({span["traceId"] for span in spans}) == 1
     assert all(len(span["traceId"]) == 32 and len(span["spanId"]) == 16 for span in spans)
+
+
+UNKNOWN_SUBSET = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v9}}]}]}
+"""
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_an_unknown_subset_is_accepted_with_a_warning(mesh: Mesh) -> None:
+    done = mesh.run("apply", "--dry-run", "-f", "-", stdin=UNKNOWN_SUBSET)
+    assert "configured (dry run)" in done.stdout
+    assert "Warning: spec.http[0].route[0].destination.subset: no DestinationRule defines subset v9" in done.stderr

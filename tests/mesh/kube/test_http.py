@@ -90,3 +90,18 @@ async def test_failures_that_are_no_status(odd: Odd, client: HttpClient, body: b
         await client.get(POD, "p", "default")
     assert failure.value.not_found
     assert failure.value.message == message
+
+
+async def test_warnings_are_passed_on(odd: Odd, client: HttpClient) -> None:
+    async def warned(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.json_response({"metadata": {"name": "p"}})
+        for value in ('299 - "a \\"b\\" \\\\ c"', '110 - "stale"', "299 broken"):
+            response.headers.add("Warning", value)
+        return response
+
+    odd.handler = warned
+    heard: list[str] = []
+    await client.get(POD, "p", "n")  # nobody listens: nothing happens
+    client.on_warning = heard.append
+    await client.get(POD, "p", "n")
+    assert heard == ['a "b" \\ c']
