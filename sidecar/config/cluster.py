@@ -91,6 +91,13 @@ class UpstreamHttpProtocolOptions(Message, frozen=True, kw_only=True):
     upstream_http_protocol_options: AutomaticNames | None = None
     explicit_http_config: ExplicitHttpConfig | None = None
 
+    @property
+    def keeps_case(self) -> bool:
+        """Whether the names of response fields go on as they came."""
+        explicit = self.explicit_http_config
+        options = explicit.http_protocol_options if explicit is not None else None
+        return options is not None and options.header_key_format is not None
+
 
 class Cluster(Message, frozen=True, kw_only=True):
     TYPE = "envoy.config.cluster.v3.Cluster"

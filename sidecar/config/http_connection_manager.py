@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from sidecar.config.access_log import AccessLog
 from sidecar.config.core import ConfigSource
 from sidecar.config.http_filters import HttpFilter, Router
 from sidecar.config.local_rate_limit import LocalRateLimit
-from sidecar.config.message import Duration, Message, Range, UInt32
+from sidecar.config.message import Duration, Mark, Message, Range, UInt32
 from sidecar.config.rbac import Rbac
 from sidecar.config.route import RouteConfiguration
 from sidecar.config.tracing import Tracing
@@ -41,6 +41,21 @@ class HttpProtocolOptions(Message, frozen=True, kw_only=True):
     """0 = any number."""
 
 
+class PreserveCase(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
+
+
+class StatefulFormatter(Message, frozen=True, kw_only=True):
+    name: str
+    typed_config: Annotated[PreserveCase, Mark.ANY]
+
+
+class HeaderKeyFormat(Message, frozen=True, kw_only=True):
+    EXACTLY_ONE = (("stateful_formatter",),)
+
+    stateful_formatter: StatefulFormatter | None = None
+
+
 class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
     """Absolute-form request targets are always understood, as RFC 9112 3.2.2 demands.
 
@@ -53,6 +68,9 @@ class Http1ProtocolOptions(Message, frozen=True, kw_only=True):
     accept_http_10: bool = False
     default_host_for_http_10: str = ""
     enable_trailers: bool = False
+    header_key_format: HeaderKeyFormat | None = None
+    """Of a listener: names of requests go on as they came; of a cluster: names of responses. None = in lower case.
+    Fields of one name that differ in case keep each its own; Envoy gives all of them the first one's."""
 
 
 HPACK_TABLE_BYTES_MAX = 64 * 1024

@@ -280,6 +280,7 @@ class Cluster:
             idle_s=3600.0 if common.idle_timeout is None else common.idle_timeout,
             requests_max=self.config.max_requests_per_connection or common.max_requests_per_connection,
             duration_s=common.max_connection_duration or 0.0,
+            keep_case=self.config.http_options.keeps_case,
         )
 
     # Passive health

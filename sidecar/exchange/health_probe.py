@@ -52,6 +52,8 @@ class HttpProbe:
         "plan",
     )
 
+    keep_case = False
+
     def __init__(self, dispatcher: Dispatcher, plan: Plan, config: HttpHealthCheck, *, host: str, reuse: bool) -> None:
         self.done: Callable[[Outcome], None] = lambda _: None
         self.plan = plan

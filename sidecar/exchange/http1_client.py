@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from sidecar.net.addresses import local_endpoint
@@ -18,7 +19,7 @@ from sidecar.protocol.http1_body import BodyReader, CloseReader, body_reader
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import find_head_end
 from sidecar.protocol.http1_known import parse_known_response
-from sidecar.protocol.http1_response import RESPONSE_HEAD_BYTES_MAX, ResponseMessage
+from sidecar.protocol.http1_response import RESPONSE_HEAD_BYTES_MAX, ResponseMessage, parse_response
 from sidecar.protocol.http1_write import chunk, last_chunk
 from sidecar.protocol.message import Headers
 
@@ -54,6 +55,9 @@ class Consumer(Protocol):
 class Owner(Protocol):
     """Who keeps the connection: a pool, or a health check."""
 
+    keep_case: bool
+    """Names of response fields go on as they came."""
+
     @property
     def plan(self) -> Plan: ...
     def idle(self, upstream: Http1Client) -> None: ...
@@ -68,6 +72,7 @@ class Http1Client:
         "_informational",
         "_keep_alive",
         "_method",
+        "_read_head",
         "_request_done",
         "_started",
         "_upgrade",
@@ -97,6 +102,7 @@ class Http1Client:
         self._body: BodyReader | None = None
         self._buffer = b""
         self._method = b""
+        self._read_head = partial(parse_response, keep_case=True) if pool.keep_case else parse_known_response
         self._chunked = False
         self._upgrade = b""
         self._request_done = False
@@ -175,7 +181,7 @@ class Http1Client:
         if end == -1:
             self._buffer = data
             return
-        message = end if isinstance(end, Malformed) else parse_known_response(data[:end], method=self._method)
+        message = end if isinstance(end, Malformed) else self._read_head(data[:end], method=self._method)
         if isinstance(message, Malformed) or isinstance(end, Malformed):
             self._reset(Reset.PROTOCOL_ERROR, "")
             return

@@ -182,6 +182,8 @@ class Http1Server:
             self.send_continue()
         if rest and self.exchange is exchange and self._body is reader:
             self._feed(reader, rest)
+        if self.connection.eof and self.exchange is exchange and self._body is reader:
+            self.connection_lost("")  # the rest of the body will never come
 
     def _feed(self, body: BodyReader, data: bytes) -> None:
         exchange = self.exchange
@@ -200,15 +202,22 @@ class Http1Server:
             exchange.on_request_data(piece.body, piece.done, piece.trailers if self.manager.trailers else None)
 
     def eof_received(self) -> None:
-        """Half-close: a client that sent its whole request still gets its answer (RFC 9112 9.6)."""
-        self._keep_alive = False
+        """Half-close: a client that sent its whole requests still gets its answers (RFC 9112 9.6)."""
         exchange = self.exchange
         if exchange is None:
-            self.close()
+            self._parse_rest()
         elif self.tunnel:
             exchange.on_request_data(b"", True, None)
         elif self._body is not None:
             self.connection_lost("")
+        elif not self._buffer:
+            self._keep_alive = False
+
+    def _parse_rest(self) -> None:
+        """The client writes no more: what it sent ahead is all there will be."""
+        self._parse()
+        if self.exchange is None:
+            self.close()
 
     def connection_lost(self, reason: str) -> None:
         exchange, self.exchange = self.exchange, None
@@ -306,8 +315,8 @@ class Http1Server:
     def finish(self) -> None:
         """The response is complete: on to the next request, or an end."""
         self.exchange = None
-        manager = self.manager
-        if not self._keep_alive or self._body is not None or self.draining:
+        manager, connection = self.manager, self.connection
+        if not self._keep_alive or self._body is not None or self.draining or (connection.eof and not self._buffer):
             # Unread input would turn our close into a reset and might destroy the answer.
             self.close(linger=self._body is not None or bool(self._buffer) or self._broken)
             return
@@ -315,9 +324,8 @@ class Http1Server:
             self.timer.start(manager.idle_timeout_s)
         else:
             self.timer.stop()
-        connection = self.connection
-        if self._buffer:
-            connection.dispatcher.loop.call_soon(self._parse) if not self._parsing else None
+        if self._buffer and not self._parsing:
+            connection.dispatcher.loop.call_soon(self._parse_rest if connection.eof else self._parse)
         connection.resume_reading()
 
     def close_after(self) -> None:

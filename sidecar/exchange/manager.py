@@ -75,6 +75,7 @@ def _head_options(config: HttpConnectionManager, *, tls: bool) -> HeadOptions:
         scheme=b"https" if tls else b"http",
         head_bytes_max=config.max_request_headers_kb * 1024,
         fields_max=common.max_headers_count,
+        keep_case=options.header_key_format is not None,
         keep_expect=config.proxy_100_continue,
     )
 

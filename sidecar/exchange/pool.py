@@ -39,6 +39,7 @@ class Pool:
         "cx_connect_fail",
         "cx_total",
         "free",
+        "keep_case",
         "plan",
         "rq_error",
         "rq_success",
@@ -56,9 +57,11 @@ class Pool:
         idle_s: float = IDLE_S,
         requests_max: int = 0,
         duration_s: float = 0.0,
+        keep_case: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self.plan = plan
+        self.keep_case = keep_case
         self._limits = limits
         self._stats = stats
         self._idle_s = idle_s

@@ -58,6 +58,11 @@ def parse_fields(lines: list[bytes], fields_max: int) -> list[Field] | Malformed
     return fields  # type: ignore[return-value]  # no None is left
 
 
+def as_written(fields: list[Field]) -> list[Field]:
+    """The same fields, to be sent on with their names in the case they came in (preserve_case)."""
+    return [(name, lower, value, b"%s: %s\r\n" % (name, value)) for name, lower, value, _ in fields]
+
+
 def tokens(value: bytes | None) -> list[bytes]:
     """A comma-separated list in lower case, without blanks and empty members."""
     if not value:

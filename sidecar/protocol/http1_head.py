@@ -18,6 +18,7 @@ from sidecar.protocol.http1_fields import (
     LINES_REMEMBERED_MAX,
     TOKEN,
     Malformed,
+    as_written,
     parse_fields,
     tokens,
 )
@@ -65,6 +66,8 @@ class HeadOptions(NamedTuple):
     """Take this port off the authority (strip_matching_host_port)."""
     strip_dot: bool = False
     """Take a dot off the end of the authority's host (strip_trailing_host_dot)."""
+    keep_case: bool = False
+    """Names of fields go on as they came (preserve_case)."""
     keep_expect: bool = False
     """`Expect: 100-continue` is for the upstream (proxy_100_continue)."""
     underscores: str = "ALLOW"
@@ -128,7 +131,10 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
     fields = parse_fields(lines, options.fields_max - 1)
     if isinstance(fields, Malformed):
         return fields
+    if options.keep_case:
+        fields = as_written(fields)
     host: bytes | None = None
+    host_name = next((item[0] for item in fields if item[1] == b"host"), b"host") if options.keep_case else b"host"
     if fields and fields[0][1] == b"host":
         host = fields[0][2]
         del fields[0]
@@ -142,6 +148,7 @@ def parse_request(block: bytes, options: HeadOptions) -> RequestMessage | Malfor
     if options.underscores != "ALLOW" and (refused := _underscores(headers, options)) is not None:
         return refused
     head = RequestHead(method, target, authority=host or b"", scheme=options.scheme, version=version, headers=headers)
+    head.host_name = host_name
     refused = _target(head, host, options)
     if refused is not None:
         return refused

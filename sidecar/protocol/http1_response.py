@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sidecar.protocol.http1_fields import FIELDS_MAX, Malformed, parse_fields, tokens
+from sidecar.protocol.http1_fields import FIELDS_MAX, Malformed, as_written, parse_fields, tokens
 from sidecar.protocol.http1_head import CHUNKED, HOP_BY_HOP, NEVER_NOMINATED, UNTIL_CLOSE
 from sidecar.protocol.message import Headers, ResponseHead
 from sidecar.protocol.numbers import decimal
@@ -31,7 +31,7 @@ class ResponseMessage:
         self.upgrade = b""
 
 
-def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malformed:
+def parse_response(block: bytes, *, method: bytes, keep_case: bool = False) -> ResponseMessage | Malformed:
     """`method` of the request decides whether a body follows (RFC 9112 6.3). Malformed = 502, do not reuse."""
     lines = block.split(b"\r\n")
     found = _STATUS_LINE.match(lines[0])
@@ -43,7 +43,7 @@ def parse_response(block: bytes, *, method: bytes) -> ResponseMessage | Malforme
     fields = parse_fields(lines, FIELDS_MAX)
     if isinstance(fields, Malformed):
         return Malformed(502, "protocol_error")
-    headers = Headers.of(fields)
+    headers = Headers.of(as_written(fields) if keep_case else fields)
     head = ResponseHead(status, found[3] or b"", headers=headers, version=version)
     index = headers.index()
     keep_alive = version == 11

@@ -42,7 +42,8 @@ def request_head(head: RequestHead, *, chunked: bool, upgrade: bytes = b"") -> b
 
 def request_lines(head: RequestHead) -> bytes:
     """Request line and fields, without what framing adds and without the final empty line."""
-    return b"%s %s HTTP/1.1\r\nhost: %s\r\n%s" % (head.method, head.path, head.authority, head.headers.wire())
+    parts = (head.method, head.path, head.host_name, head.authority, head.headers.wire())
+    return b"%s %s HTTP/1.1\r\n%s: %s\r\n%s" % parts
 
 
 def response_head(head: ResponseHead, *, chunked: bool, close: bool, upgrade: bytes = b"") -> bytes:

@@ -158,7 +158,7 @@ class Headers:
 class RequestHead:
     """Method, target and fields of a request. `headers` does not hold Host: it is `authority`."""
 
-    __slots__ = ("authority", "headers", "method", "path", "scheme", "version")
+    __slots__ = ("authority", "headers", "host_name", "method", "path", "scheme", "version")
 
     def __init__(
         self,
@@ -177,10 +177,12 @@ class RequestHead:
         self.scheme = scheme
         self.version = version
         """10, 11 or 20."""
+        self.host_name = b"host"
+        """How the client spells the name of Host, where that is to be kept."""
         self.headers = headers if headers is not None else Headers()
 
     def copy(self) -> RequestHead:
-        return RequestHead(
+        copied = RequestHead(
             self.method,
             self.path,
             authority=self.authority,
@@ -188,6 +190,8 @@ class RequestHead:
             version=self.version,
             headers=self.headers.copy(),
         )
+        copied.host_name = self.host_name
+        return copied
 
     def twin(self) -> RequestHead:
         """`copy`, with what was worked out of the headers."""
@@ -196,6 +200,7 @@ class RequestHead:
         twin.path = self.path
         twin.authority = self.authority
         twin.scheme = self.scheme
+        twin.host_name = self.host_name
         twin.version = self.version
         twin.headers = self.headers.twin()
         return twin

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.sidecar.engines import ROUTER, WAIT_S, Echo, backend, cluster, hcm, listener, route
+from tests.sidecar.engines import ROUTER, WAIT_S, Echo, answer, backend, cluster, hcm, listener, route
 from tests.sidecar.test_envoy_differential import CHANGING, ENVOY, free_port, started
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(ENVOY is None, reason="no envoy in PATH")]
@@ -140,19 +140,24 @@ class Upstream:
         await writer.drain()
 
 
+def _configure_upstream(config: dict[str, Any], fields: dict[str, Any]) -> None:
+    """The cluster's HTTP/1 options are those of the listener."""
+    options = {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http_protocol_options": fields.get("http_protocol_options", {})},
+    }
+    config["static_resources"]["clusters"][0]["typed_extension_protocol_options"] = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
+    }
+
+
 async def through(command: list[str], directory: Path, fields: dict[str, Any], head: bytes, body: bytes) -> list[Any]:
     upstream = Upstream()
     async with backend(upstream) as good_port:
         port = free_port()
         path = directory / f"{port}.json"
         config = bootstrap(port, good_port, directory / f"{port}.log", fields)
-        options = {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http_protocol_options": fields.get("http_protocol_options", {})},
-        }
-        config["static_resources"]["clusters"][0]["typed_extension_protocol_options"] = {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
-        }
+        _configure_upstream(config, fields)
         path.write_text(json.dumps(config))
         async with started([*command, "-c", str(path)], port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -181,3 +186,40 @@ async def test_the_same_trailers_and_expectations(fields: dict[str, Any], head: 
     theirs = await through(envoy, tmp_path, fields, head, body)
     ours = await through([sys.executable, "-m", "sidecar"], tmp_path, fields, head, body)
     assert ours == theirs
+
+
+PRESERVED = {
+    "header_key_format": {
+        "stateful_formatter": {
+            "name": "preserve_case",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3."
+                "PreserveCaseFormatterConfig"
+            },
+        }
+    }
+}
+
+
+async def spelled(command: list[str], directory: Path, fields: dict[str, Any]) -> list[Any]:
+    """Names as the upstream and as the client see them, of two requests."""
+    echo = Echo(answer(b"ok", extra=b"X-Own: 1\r\nset-Cookie: a\r\n"))
+    async with backend(echo) as good_port:
+        port = free_port()
+        path = directory / f"{port}.json"
+        config = bootstrap(port, good_port, directory / f"{port}.log", fields)
+        _configure_upstream(config, fields)
+        path.write_text(json.dumps(config))
+        async with started([*command, "-c", str(path)], port):
+            request = (
+                b"GET /a HTTP/1.1\r\nHOST: a.test\r\nX-In: 1\r\nX-MORE: 2\r\nUser-agent: u\r\nConnection: close\r\n\r\n"
+            )
+            answers = [await converse(port, (request,)) for _ in range(2)]
+    return [sorted(re.findall(rb"(?m)^([^ :]+): ", data)) for data in (*echo.heads, *answers)]
+
+
+@pytest.mark.parametrize("fields", [{}, {"http_protocol_options": PRESERVED}], ids=["lower", "kept"])
+async def test_the_same_case_of_names(fields: dict[str, Any], tmp_path: Path) -> None:
+    assert ENVOY is not None
+    envoy = [ENVOY, "--concurrency", "1", "--base-id", str(os.getpid()), "--log-level", "off"]
+    assert await spelled([sys.executable, "-m", "sidecar"], tmp_path, fields) == await spelled(envoy, tmp_path, fields)

@@ -158,6 +158,60 @@ async def test_who_tells_a_client_to_go_on(passed: bool) -> None:
     assert (b"expect: 100-continue\r\n" in heads[0]) == passed
 
 
+POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "answers"),
+    [(GET * 3, 3), (GET + POST + b"ab" + GET, 3), (GET + b"GET / HT", 1), (GET * 2 + POST + b"a", 2), (POST + b"a", 0)],
+)
+async def test_what_was_sent_ahead_of_a_half_close_is_answered(data: bytes, answers: int) -> None:
+    async with backend(Echo()) as port, running(hcm(route("/", cluster="b")), cluster("b", port)) as proxy:
+        got = await exchange(proxy.port(), data, eof=True)
+        assert proxy.value("http.t.downstream_cx_active") == 0
+        assert proxy.value("http.t.downstream_rq_active") == 0
+    assert got.count(b"HTTP/1.1 200 OK") == answers
+
+
+CASED = {
+    "header_key_format": {
+        "stateful_formatter": {
+            "name": "preserve_case",
+            "typed_config": {
+                "@type": "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
+            },
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(("options", "names"), [(CASED, b"HOST X-In x-iN"), ({}, b"host x-in x-in")])
+async def test_names_of_requests_go_on_as_they_came_if_wanted(options: dict[str, Any], names: bytes) -> None:
+    echo = Echo()
+    front = hcm(route("/", cluster="b"), http_protocol_options=options, generate_request_id=False)
+    data = b"GET / HTTP/1.1\r\nHOST: a\r\nX-In: 1\r\nx-iN: 2\r\n\r\n"
+    async with backend(echo) as port, running(front, cluster("b", port)) as proxy:
+        await exchange(proxy.port(), data * 3, eof=True)
+    assert len(echo.heads) == 3  # read, remembered, and prepared
+    for head in echo.heads:
+        assert [line.split(b":")[0] for line in head.split(b"\r\n")[1:4]] == names.split()
+
+
+@pytest.mark.parametrize(("options", "name"), [(CASED, b"X-Own"), ({}, b"x-own")])
+async def test_names_of_responses_go_on_as_they_came_if_the_cluster_wants_it(
+    options: dict[str, Any], name: bytes
+) -> None:
+    kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    upstream = {kind: {"@type": kind, "explicit_http_config": {"http_protocol_options": options}}}
+    echo = Echo(answer(b"ok", extra=b"X-Own: 1\r\n"))
+    async with (
+        backend(echo) as port,
+        running(hcm(route("/", cluster="b")), cluster("b", port, typed_extension_protocol_options=upstream)) as proxy,
+    ):
+        got = await exchange(proxy.port(), GET * 2, eof=True)
+    assert got.count(b"\r\n%s: 1\r\n" % name) == 2
+
+
 async def test_every_split_of_a_request_is_the_same_request() -> None:
     echo = Echo()
     data = b"POST /p HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
