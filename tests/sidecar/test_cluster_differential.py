@@ -655,3 +655,42 @@ async def test_the_same_automatic_names(both: Both) -> None:
         seen.append(found)
     server.close()
     assert seen[1] == seen[0]
+
+
+PREVIOUS = {
+    "name": "previous",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    },
+}
+BUDGETS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "nothing": {"retry_budget": {"budget_percent": {"value": 0}, "min_retry_concurrency": 0}},
+    "one": {"retry_budget": {"budget_percent": {"value": 0}, "min_retry_concurrency": 1}, "max_retries": 0},
+    "all": {"retry_budget": {"budget_percent": {"value": 100}, "min_retry_concurrency": 0}},
+    "no retries": {"max_retries": 0},
+}
+
+
+@pytest.mark.parametrize("policy", ["ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "MAGLEV"])
+@pytest.mark.parametrize("budget", BUDGETS)
+async def test_the_same_second_tries(both: Both, policy: str, budget: str) -> None:
+    """Another try goes to another host, if the cluster may retry at all."""
+    retry = {
+        "retry_on": "5xx",
+        "num_retries": 1,
+        "retry_host_predicate": [PREVIOUS],
+        "host_selection_retry_max_attempts": 50,
+    }
+    hashed = [{"header": {"header_name": "x-user"}}]
+    made = cluster("c", *both.ports, lb_policy=policy, circuit_breakers={"thresholds": [BUDGETS[budget]]})
+    seen = []
+    for command in (THEIRS, OURS):
+        async with both.proxy(command, [made], route("/", cluster="c", retry_policy=retry, hash_policy=hashed)) as port:
+            found = [(await call(port, "/fail/0/", headers=f"x-user: {n}\r\n"))[::2] for n in range(60)]
+            stats = await both.stats(r"cluster\.c\.upstream_rq_(retry|retry_overflow|retry_success)")
+        if policy in {"ROUND_ROBIN", "LEAST_REQUEST"}:
+            seen.append(({status for status, _ in found}, {name: min(value, 1) for name, value in stats.items()}))
+        else:
+            seen.append((found, stats))
+    assert seen[1] == seen[0]
