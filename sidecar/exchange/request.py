@@ -11,7 +11,8 @@ import random
 from sidecar.balancing.hosts import Host
 from sidecar.exchange import choice, local_reply, mirror
 from sidecar.exchange.cluster import Cluster
-from sidecar.exchange.forwarding import new_request_id
+from sidecar.exchange.finish import fill_record
+from sidecar.exchange.forwarding import expected_timeout, new_request_id
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
@@ -23,22 +24,8 @@ from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
-from sidecar.protocol.message import Field, Headers, field
+from sidecar.protocol.message import Headers
 from sidecar.routing.decision import RouteDecision
-
-EXPECTED_REMEMBERED_MAX = 256
-_expected: dict[float, Field] = {}
-
-
-def _expected_timeout(timeout_s: float) -> Field:
-    """x-envoy-expected-rq-timeout-ms; routes have few different timeouts."""
-    found = _expected.get(timeout_s)
-    if found is None:
-        if len(_expected) >= EXPECTED_REMEMBERED_MAX:
-            _expected.clear()
-        text = b"%d" % (timeout_s * 1000).__round__()
-        found = _expected[timeout_s] = field(b"x-envoy-expected-rq-timeout-ms", text)
-    return found
 
 
 class Exchange(Responding):
@@ -240,12 +227,14 @@ class Exchange(Responding):
         manager, head = self.manager, self.head
         if self.upgrade and not decision.route.upgrades.get(self.upgrade.decode("latin-1"), True):
             self.upgrade = b""
+        if decision.edits.request_reads:
+            fill_record(self, "", "", self.dispatcher.time() - self.started_s)
         self.record.path = head.path
         decision.edit_request(head, self.record)
         headers = head.headers
         timeout_s = decision.budget.timeout_s
         if manager.envoy_headers and timeout_s:
-            headers.add(_expected_timeout(timeout_s))
+            headers.add(expected_timeout(timeout_s))
         self._budget(decision, self.dispatcher.time())
 
     def _budget(self, decision: RouteDecision, now: float) -> None:

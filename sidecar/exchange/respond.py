@@ -158,6 +158,8 @@ class Responding(Attempts):
             if self.origin is not None and decision.cors is not None:
                 decision.cors.mark(headers, self.origin)
             if decision.edits.response:
+                if decision.edits.response_reads:
+                    fill_record(self, "", "", self.dispatcher.time() - self.started_s)
                 decision.edit_response(head, self.head, self.record)
             if decision.route.attempt_count_in_response:
                 headers.set(b"x-envoy-attempt-count", b"%d" % self.attempts)

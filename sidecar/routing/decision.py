@@ -49,6 +49,15 @@ class Edits(msgspec.Struct, frozen=True, gc=False):
     request: tuple[HeaderEdits, ...] = ()
     response: tuple[HeaderEdits, ...] = ()
 
+    @property
+    def request_reads(self) -> bool:
+        """Whether values of request headers need the record."""
+        return any(edits.reads for edits in self.request)
+
+    @property
+    def response_reads(self) -> bool:
+        return any(edits.reads for edits in self.response)
+
 
 class CompiledRoute:
     """One route of one virtual host, everything that can be decided without a request decided."""

@@ -1,11 +1,12 @@
 """Values of added headers: text with `%OPERATORS%` that are filled in for each request.
 
-A subset of Envoy's substitution formatting; an unknown operator is refused. Values are what the exchange's record
-knows so far, `-` where it knows nothing, except that an absent header gives an empty value, which adds no header.
+Envoy's substitution formatting with the operators of access logs; an unknown one is refused. Values are what the
+exchange's record knows so far; what is not known is empty, and an empty value adds no header (Envoy).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,29 +14,14 @@ from datetime import UTC, datetime
 from sidecar.config.refusal import Refused
 from sidecar.protocol.message import RequestHead, ResponseHead
 from sidecar.routing.conditions import header_reader
+from sidecar.telemetry.fields import FIELDS
 from sidecar.telemetry.record import ExchangeRecord
 
 Operator = Callable[[RequestHead, ResponseHead | None, ExchangeRecord], bytes]
 
+REQUEST = frozenset({"REQ", "REQUEST_HEADER"})
+RESPONSE = frozenset({"RESP", "RESPONSE_HEADER"})
 _TOKEN = re.compile(r"%(?:(?P<name>[A-Z_]+)(?:\((?P<argument>[^()%]*)\))?(?::(?P<length>\d{1,5}))?)?%")
-_RECORD_FIELDS = {
-    "DOWNSTREAM_REMOTE_ADDRESS": "downstream_remote",
-    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": "downstream_direct_remote",
-    "DOWNSTREAM_LOCAL_ADDRESS": "downstream_local",
-    "DOWNSTREAM_PEER_URI_SAN": "downstream_peer_uri",
-    "DOWNSTREAM_LOCAL_URI_SAN": "downstream_local_uri",
-    "DOWNSTREAM_TLS_VERSION": "downstream_tls_version",
-    "PROTOCOL": "protocol",
-    "REQUESTED_SERVER_NAME": "requested_server_name",
-    "RESPONSE_FLAGS": "flags",
-    "ROUTE_NAME": "route_name",
-    "VIRTUAL_HOST_NAME": "virtual_host",
-    "UPSTREAM_CLUSTER": "cluster",
-    "UPSTREAM_CLUSTER_RAW": "cluster",
-    "UPSTREAM_HOST": "upstream_host",
-    "UPSTREAM_LOCAL_ADDRESS": "upstream_local",
-}
-_WITHOUT_PORT = "_WITHOUT_PORT"
 
 
 def compile_value(text: str) -> bytes | Operator:
@@ -86,21 +72,26 @@ def _operator(token: re.Match[str]) -> Operator:
 
 
 def _find(name: str, argument: str | None) -> Operator | None:
-    if name in {"REQ", "RESP"}:
-        return _header(argument, of_response=name == "RESP") if argument else None
+    if name in REQUEST or name in RESPONSE:
+        return _header(argument, of_response=name in RESPONSE) if argument else None
+    if name == "ENVIRONMENT":
+        value = os.environ.get(argument, "").encode() if argument else None
+        return None if value is None else lambda head, response, record: value
     if argument is not None:
         return None
     if name == "RESPONSE_CODE":
         return lambda head, response, record: b"%d" % (response.status if response is not None else 0)
     if name == "START_TIME":
         return lambda head, response, record: _iso_time(record.started_at_s)
-    if name in _RECORD_FIELDS:
-        field = _RECORD_FIELDS[name]
-        return lambda head, response, record: str(getattr(record, field)).encode() or b"-"
-    if name.endswith(_WITHOUT_PORT) and name.removesuffix(_WITHOUT_PORT).endswith("_ADDRESS"):
-        field = _RECORD_FIELDS.get(name.removesuffix(_WITHOUT_PORT), "")
-        return (lambda head, response, record: _address(getattr(record, field))) if field else None
-    return None
+    read = FIELDS.get(name)
+    if read is None:
+        return None
+
+    def of_record(head: RequestHead, response: ResponseHead | None, record: ExchangeRecord) -> bytes:
+        value = read(record)
+        return b"" if value is None else str(value).encode()
+
+    return of_record
 
 
 def _header(argument: str, *, of_response: bool) -> Operator | None:
@@ -114,10 +105,6 @@ def _header(argument: str, *, of_response: bool) -> Operator | None:
         )
     readers = [header_reader(name) for name in names]
     return lambda head, response, record: next((value for read in readers if (value := read(head)) is not None), b"")
-
-
-def _address(shown: str) -> bytes:
-    return (shown.rpartition(":")[0].strip("[]") or shown or "-").encode()
 
 
 def _iso_time(at_s: float) -> bytes:

@@ -31,11 +31,13 @@ Addition = tuple[bytes, int, bytes | Operator, bool]
 class HeaderEdits:
     """One level's edits of requests or of responses."""
 
-    __slots__ = ("additions", "removals")
+    __slots__ = ("additions", "reads", "removals")
 
     def __init__(self, additions: tuple[Addition, ...], removals: tuple[bytes, ...]) -> None:
         self.additions = additions
         self.removals = removals
+        self.reads = any(not isinstance(value, bytes) for _, _, value, _ in additions)
+        """Whether a value has an operator: the record must then be filled before."""
 
     def __bool__(self) -> bool:
         return bool(self.additions or self.removals)

@@ -15,7 +15,8 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sidecar.telemetry.operators import Getter, parse
+from sidecar.telemetry.fields import Getter
+from sidecar.telemetry.operators import parse
 from sidecar.telemetry.record import ExchangeRecord
 from sidecar.telemetry.stats import Stats
 

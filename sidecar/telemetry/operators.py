@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
+from sidecar.telemetry.fields import FIELDS, Getter
 from sidecar.telemetry.record import ExchangeRecord, HeaderView
-
-Getter = Callable[[ExchangeRecord], "str | int | None"]
 
 _OPERATOR = re.compile(r"%([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%")
 _PSEUDO: dict[str, Callable[[ExchangeRecord], bytes]] = {
@@ -60,6 +59,11 @@ def getter(name: str, argument: str | None, length: str | None) -> Getter:
     else:
         raise ValueError(f"access log format: %{name}{'' if argument is None else f'({argument})'}% is not supported")
     return made if length is None else _cut(made, int(length))
+
+
+def supported() -> list[str]:
+    """Names of all operators, in order; those with an argument with `(...)`."""
+    return sorted([*_PLAIN, *(f"{name}(...)" for name in _WITH_ARGUMENT)])
 
 
 def _cut(inner: Getter, length: int) -> Getter:
@@ -152,74 +156,20 @@ def _whole_second(whole: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
-def _milliseconds(value_s: float) -> int | None:
-    return round(value_s * 1000) if value_s >= 0 else None
-
-
 def _environment(argument: str) -> Getter:
     value = os.environ.get(argument)
     return lambda record: value
 
 
-def _host(address: str) -> str | None:
-    return address.rpartition(":")[0].strip("[]") or None
-
-
-def _port(address: str) -> int | None:
-    port = address.rpartition(":")[2]
-    return int(port) if port.isdecimal() else None
-
-
 _HOSTNAME = socket.gethostname()
 _WITH_ARGUMENT: dict[str, Callable[[str], Getter]] = {
     "REQ": _request,
+    "REQUEST_HEADER": _request,
     "RESP": _headers(lambda r: r.response_headers),
+    "RESPONSE_HEADER": _headers(lambda r: r.response_headers),
     "TRAILER": _headers(lambda r: r.response_trailers),
+    "RESPONSE_TRAILER": _headers(lambda r: r.response_trailers),
     "START_TIME": _start_time,
     "ENVIRONMENT": _environment,
 }
-_PLAIN: dict[str, Getter] = {
-    "PROTOCOL": lambda r: r.protocol or None,
-    "RESPONSE_CODE": lambda r: r.response_code,
-    "RESPONSE_CODE_DETAILS": lambda r: r.details.replace(" ", "_") or None,
-    "CONNECTION_TERMINATION_DETAILS": lambda r: r.termination_details.replace(" ", "_") or None,
-    "RESPONSE_FLAGS": lambda r: r.flags or None,
-    "UPSTREAM_TRANSPORT_FAILURE_REASON": lambda r: r.upstream_failure or None,
-    "BYTES_RECEIVED": lambda r: r.bytes_received,
-    "BYTES_SENT": lambda r: r.bytes_sent,
-    "DURATION": lambda r: _milliseconds(r.duration_s),
-    "REQUEST_DURATION": lambda r: _milliseconds(r.request_received_s),
-    "RESPONSE_DURATION": lambda r: _milliseconds(r.response_started_s),
-    "RESPONSE_TX_DURATION": lambda r: (
-        _milliseconds(r.duration_s - r.response_started_s) if r.response_started_s >= 0 else None
-    ),
-    "UPSTREAM_HOST": lambda r: r.upstream_host or None,
-    "UPSTREAM_REMOTE_ADDRESS": lambda r: r.upstream_host or None,
-    "UPSTREAM_CLUSTER": lambda r: r.cluster or None,
-    "UPSTREAM_CLUSTER_RAW": lambda r: r.cluster or None,
-    "UPSTREAM_LOCAL_ADDRESS": lambda r: r.upstream_local or None,
-    "UPSTREAM_REQUEST_ATTEMPT_COUNT": lambda r: r.attempts,
-    "UPSTREAM_WIRE_BYTES_SENT": lambda r: r.upstream_wire_bytes_sent,
-    "UPSTREAM_WIRE_BYTES_RECEIVED": lambda r: r.upstream_wire_bytes_received,
-    "UPSTREAM_PEER_URI_SAN": lambda r: r.upstream_peer_uri or None,
-    "DOWNSTREAM_LOCAL_ADDRESS": lambda r: r.downstream_local or None,
-    "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": lambda r: _host(r.downstream_local),
-    "DOWNSTREAM_LOCAL_PORT": lambda r: _port(r.downstream_local),
-    "DOWNSTREAM_REMOTE_ADDRESS": lambda r: r.downstream_remote or None,
-    "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": lambda r: _host(r.downstream_remote),
-    "DOWNSTREAM_REMOTE_PORT": lambda r: _port(r.downstream_remote),
-    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": lambda r: r.downstream_direct_remote or r.downstream_remote or None,
-    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": lambda r: _host(r.downstream_direct_remote or r.downstream_remote),
-    "DOWNSTREAM_PEER_URI_SAN": lambda r: r.downstream_peer_uri or None,
-    "DOWNSTREAM_LOCAL_URI_SAN": lambda r: r.downstream_local_uri or None,
-    "DOWNSTREAM_TLS_VERSION": lambda r: r.downstream_tls_version or None,
-    "REQUESTED_SERVER_NAME": lambda r: r.requested_server_name or None,
-    "ROUTE_NAME": lambda r: r.route_name or None,
-    "VIRTUAL_HOST_NAME": lambda r: r.virtual_host or None,
-    "GRPC_STATUS_NUMBER": lambda r: r.grpc_status if r.grpc_status >= 0 else None,
-    "CONNECTION_ID": lambda r: r.connection_id,
-    "REQUEST_HEADERS_BYTES": lambda r: r.request_header_bytes,
-    "RESPONSE_HEADERS_BYTES": lambda r: r.response_header_bytes,
-    "TRACE_ID": lambda r: r.trace_id or None,
-    "HOSTNAME": lambda r: _HOSTNAME,
-}
+_PLAIN: dict[str, Getter] = {**FIELDS, "HOSTNAME": lambda record: _HOSTNAME}

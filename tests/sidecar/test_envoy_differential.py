@@ -45,12 +45,24 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+TOLD = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %PROTOCOL% %REQ(:METHOD)% %REQ(x-in):2% %ROUTE_NAME% %RESPONSE_FLAGS%"
+
+
+def added(key: str, value: str) -> dict[str, Any]:
+    return {"header": {"key": key, "value": value}}
+
+
 def bootstrap(port: int, good: int, flaky: int, silent: int) -> dict[str, Any]:
     header = {"header": {"key": "x-added", "value": "%REQ(x-in)%-end"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     routes = (
         route({"path": "/exact"}, cluster="good", prefix_rewrite="/rewritten"),
         route("/prefix/", cluster="good", prefix_rewrite="/"),
         route({"safe_regex": {"regex": "/re/[0-9]+"}}, cluster="good", host_rewrite_literal="other.test"),
+        {
+            **route("/told", cluster="good"),
+            "request_headers_to_add": [added("x-told", TOLD), added("x-nothing", "%REQ(x-none)%")],
+            "response_headers_to_add": [added("x-told", f"{TOLD} %RESPONSE_CODE% %UPSTREAM_CLUSTER%")],
+        },
         {**route("/edit", cluster="good"), "request_headers_to_add": [header], "response_headers_to_add": [header]},
         {
             "match": {"prefix": "/by", "headers": [{"name": "x-user", "string_match": {"exact": "jason"}}]},
@@ -124,6 +136,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("/re/12", {}),
     ("/re/x", {}),
     ("/edit", {"headers": "x-in: v\r\n"}),
+    ("/told", {"headers": "x-in: long\r\n"}),
     ("/by", {"headers": "x-user: jason\r\n"}),
     ("/by?q=abc", {}),
     ("/by", {}),

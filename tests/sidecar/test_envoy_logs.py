@@ -136,3 +136,22 @@ async def test_empty_values(tmp_path: Path) -> None:
         for name in ("json", "plain"):
             found[name] = [json.loads(one) for one in found[name]]
     assert written["ours"] == written["envoy"]
+
+
+OPERATORS = (
+    "REQ(:METHOD)", "REQ(X-NONE?:PATH)", "REQ(X-NONE?:PATH):3", "REQUEST_HEADER(x-user)", "RESPONSE_HEADER(server)",
+    "RESP(content-type)", "RESP(content-type):6", "TRAILER(x)", "PROTOCOL", "RESPONSE_CODE", "RESPONSE_CODE_DETAILS",
+    "RESPONSE_FLAGS", "RESPONSE_FLAGS_LONG", "BYTES_RECEIVED", "BYTES_SENT", "ROUTE_NAME",
+    "UPSTREAM_CLUSTER", "UPSTREAM_REQUEST_ATTEMPT_COUNT", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+    "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", "REQUESTED_SERVER_NAME",
+    "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_TLS_VERSION", "ENVIRONMENT(HOME)", "CONNECTION_TERMINATION_DETAILS",
+)  # fmt: skip
+
+
+async def test_operators(tmp_path: Path) -> None:
+    text = "".join(f"{name}=%{name}%\n" if name == OPERATORS[-1] else f"{name}=%{name}% " for name in OPERATORS)
+    shape = {name: f"%{name}%" for name in OPERATORS}
+    written = await both(tmp_path, {"text": ({"text_format": text}, None), "json": ({"json_format": shape}, None)})
+    for found in written.values():
+        found["json"] = [json.loads(one) for one in found["json"]]
+    assert written["ours"] == written["envoy"]

@@ -17,6 +17,7 @@ RECORD = ExchangeRecord(
     protocol="HTTP/1.1",
     route_name="canary",
     upstream_host="10.0.0.2:9080",
+    upstream_local="10.0.0.3:5000",
 )
 
 
@@ -38,7 +39,10 @@ RECORD = ExchangeRecord(
         ("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", b"::1"),
         ("%PROTOCOL%/%ROUTE_NAME%", b"HTTP/1.1/canary"),
         ("%UPSTREAM_HOST%", b"10.0.0.2:9080"),
-        ("%REQUESTED_SERVER_NAME%", b"-"),
+        ("%REQUESTED_SERVER_NAME%", b""),
+        ("%UPSTREAM_REMOTE_PORT%|%DOWNSTREAM_LOCAL_PORT%", b"9080|80"),
+        ("%REQUEST_HEADER(x-user)%%RESPONSE_HEADER(x-up)%", b"jasonyes"),
+        ("%ENVIRONMENT(NO_SUCH_VARIABLE)%", b""),
         ("%START_TIME%", b"1970-01-01T00:00:00.250Z"),
     ],
 )

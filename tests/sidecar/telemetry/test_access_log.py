@@ -49,7 +49,7 @@ def test_istio_default_tcp() -> None:
 
 def test_json_keeps_types() -> None:
     formatter = json_formatter(
-        {"code": "%RESPONSE_CODE%", "path": "%REQ(:PATH)%", "none": "%RESPONSE_FLAGS%", "in": {"mixed": "a %PROTOCOL%"}}
+        {"code": "%RESPONSE_CODE%", "path": "%REQ(:PATH)%", "none": "%REQ(x-none)%", "in": {"mixed": "a %PROTOCOL%"}}
     )
     assert json.loads(formatter(RECORD)) == {
         "code": 200,
