@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mesh.istio.exports import export_to
 from mesh.istio.meta import Meta, meta_of
 from mesh.istio.values import integer, items, mapping, text
-from mesh.kube.objects import Object
+from mesh.kube.objects import Object, labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class ServiceEntry:
     workload_selector: Mapping[str, str] | None  # None = `endpoints` are the endpoints
     export_to: tuple[str, ...]
     subject_alt_names: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def service_entry(obj: Object) -> ServiceEntry:
@@ -60,6 +61,7 @@ def service_entry(obj: Object) -> ServiceEntry:
         workload_selector=mapping(mapping(selector).get("labels")) if selector else None,
         export_to=export_to(spec.get("exportTo")),
         subject_alt_names=tuple(text(name) for name in items(spec.get("subjectAltNames"))),
+        labels=labels_of(obj),
     )
 
 

@@ -95,4 +95,5 @@ def _entry_service(entry: ServiceEntry, host: str, vip: str) -> Service:
         subject_alt_names=entry.subject_alt_names,
         auto_allocated=vip,
         created=entry.meta.created,
+        labels=entry.labels,
     )

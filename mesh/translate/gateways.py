@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mesh.istio.gateway import PASSTHROUGH_MODES, Gateway, Server
-from mesh.registry.model import Workload
+from mesh.registry.model import Service, Workload
 from mesh.registry.state import MeshState
 from mesh.translate import names
+
+NO_TRANSLATION = "experimental.istio.io/disable-gateway-port-translation"
 
 
 class Transport(Enum):
@@ -49,7 +51,9 @@ class ListenerServers:
 
 
 def merged_servers(state: MeshState, proxy: Workload) -> list[ListenerServers]:
-    ports = [(port.number, target) for _, port, target in state.targets(proxy)]
+    ports = [
+        (target if _untranslated(service) else port.number, target) for service, port, target in state.targets(proxy)
+    ]
     found: dict[tuple[str, int], ListenerServers] = {}
     for gateway in state.istio.gateways:
         if not gateway.selects(proxy.labels):
@@ -58,6 +62,11 @@ def merged_servers(state: MeshState, proxy: Workload) -> list[ListenerServers]:
             for target in _targets(server, ports):
                 _place(found, gateway, server, target=target)
     return [found[key] for key in sorted(found)]
+
+
+def _untranslated(service: Service) -> bool:
+    """Servers of a Gateway name the workload's own ports where the Service says so."""
+    return service.labels.get(NO_TRANSLATION) == "true"
 
 
 def _targets(server: Server, ports: list[tuple[int, int]]) -> Iterable[int]:

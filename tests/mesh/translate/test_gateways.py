@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mesh.registry.model import Workload
 from mesh.registry.state import MeshState
 from mesh.translate.gateways import Transport, merged_servers, passes_tls
-from tests.support.bookinfo import objects
+from tests.support.bookinfo import istio, objects
 from tests.support.compiled import state
 
 
@@ -66,3 +67,28 @@ def test_names_and_transports() -> None:
     assert one.servers[0].route_name == "https.443.sec.sec.default"
     assert one.servers[0].server_names == ("a.com",)
     assert not passes_tls(one.servers[0].server)
+
+
+def test_servers_name_the_workloads_ports_where_the_service_says_so() -> None:
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: front
+  labels: {experimental.istio.io/disable-gateway-port-translation: "true"}
+spec:
+  hosts: [front.example.com]
+  ports: [{number: 90, name: http, protocol: HTTP, targetPort: 9090}]
+  resolution: STATIC
+  endpoints: [{address: 1.1.1.1}]
+---
+"""
+    router = Workload(name="r", namespace="default", ip="1.1.1.1", labels={"istio": "ingressgateway"}, kind="router")
+    gateways = gateway("a", 90, "HTTP", "x.y") + gateway("b", 9090, "HTTP", "x.y")
+    labelled = MeshState.build(istio(entry + gateways))
+    plain = MeshState.build(istio(entry.replace('"true"', '"false"') + gateways))
+    opened = [
+        {one.name: [bound.gateway.meta.name for bound in one.servers] for one in merged_servers(mesh, router)}
+        for mesh in (labelled, plain)
+    ]
+    assert opened == [{"0.0.0.0_9090": ["b"]}, {"0.0.0.0_9090": ["a"]}]
