@@ -126,7 +126,7 @@ POD = Kind(
     "pods",
     short_names=("po",),
     categories=("all",),
-    subresources=("status", "log", "binding", "exec", "portforward"),
+    subresources=("status", "log", "binding", "exec", "portforward", "eviction"),
 )
 SERVICE = Kind("", "v1", "Service", "services", short_names=("svc",), categories=("all",), subresources=("status",))
 ENDPOINTS = Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",), singular="endpoints")
@@ -166,6 +166,12 @@ TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews"
 SELF_SUBJECT_REVIEW = Kind(
     "authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False, verbs=("create",),
 )  # fmt: skip
+ACCESS_REVIEWS = tuple(
+    Kind("authorization.k8s.io", "v1", kind, f"{kind.lower()}s", namespaced=kind.startswith("Local"), verbs=("create",))
+    for kind in (
+        "SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview", "LocalSubjectAccessReview",
+    )
+)  # fmt: skip
 VIRTUAL_SERVICE, *_OLD_VIRTUAL_SERVICE = _istio("VirtualService", "virtualservices", "vs")
 DESTINATION_RULE, *_OLD_DESTINATION_RULE = _istio("DestinationRule", "destinationrules", "dr")
 SERVICE_ENTRY, *_OLD_SERVICE_ENTRY = _istio("ServiceEntry", "serviceentries", "se")
@@ -190,6 +196,7 @@ WASM_PLUGIN = _istio("WasmPlugin", "wasmplugins", group="extensions.istio.io", v
 BUILT_IN: tuple[Kind, ...] = (
     POD, SERVICE, ENDPOINTS, ENDPOINT_SLICE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, NAMESPACE, NODE, EVENT,
     DEPLOYMENT, REPLICA_SET, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK, TOKEN_REVIEW, SELF_SUBJECT_REVIEW,
+    *ACCESS_REVIEWS,
     VIRTUAL_SERVICE, *_OLD_VIRTUAL_SERVICE,
     DESTINATION_RULE, *_OLD_DESTINATION_RULE,
     SERVICE_ENTRY, *_OLD_SERVICE_ENTRY,

@@ -61,7 +61,7 @@ class ApiServer:
         self.reads = Reads(store, self.hub)
         self.deletion = Deletion(self.resources, self.reads)
         self.tokens = ServiceAccountTokens(self.pki.signing_key, self.resources)
-        self._subresources = Subresources(self.resources, self.tokens)
+        self._subresources = Subresources(self.resources, self.tokens, self.deletion)
         several = _several_versions(self.registry)
         self._api = Api(self.resources, self.reads, self.deletion, self._subresources, several)
         self.http = HttpApi(Rest(self._api), self.registry, Authenticator(self.tokens))

@@ -8,7 +8,9 @@ from mesh.kube.client import PatchType
 from mesh.kube.objects import Object
 from mesh.kube.patch import PatchError, json_patch, merge_patch
 from mesh.kube.selectors import format_api
+from orchestrator.api.access_reviews import REVIEWS, review
 from orchestrator.api.call import Call
+from orchestrator.api.deletion import Deletion
 from orchestrator.api.errors import (
     Cause,
     bad_request,
@@ -19,6 +21,7 @@ from orchestrator.api.errors import (
     not_implemented,
     unsupported_media_type,
 )
+from orchestrator.api.eviction import evict
 from orchestrator.api.metadata import timestamp
 from orchestrator.api.resources import Resources
 
@@ -34,7 +37,8 @@ class Tokens(Protocol):
 
 
 class Subresources:
-    def __init__(self, resources: Resources, tokens: Tokens) -> None:
+    def __init__(self, resources: Resources, tokens: Tokens, deletion: Deletion) -> None:
+        self._deletion = deletion
         self._resources = resources
         self._tokens = tokens
 
@@ -54,7 +58,11 @@ class Subresources:
             return await self._tokens.review(obj)
         if call.kind.plural == "selfsubjectreviews":
             return {**obj, "status": {"userInfo": call.user.to_api()}}
-        if call.subresource in ("attach", "proxy", "eviction", "ephemeralcontainers"):
+        if call.kind.plural in REVIEWS:
+            return review(call, obj, self._resources.registry)
+        if call.subresource == "eviction" and call.kind.plural == "pods":
+            return await evict(call, obj, self._deletion)
+        if call.subresource in ("attach", "proxy", "ephemeralcontainers"):
             raise not_implemented(f"{call.kind.plural}/{call.subresource} is not supported by this server yet")
         raise not_allowed()
 
