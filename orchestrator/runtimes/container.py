@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import platform
 import signal
 import socket
 import termios
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from orchestrator.runtimes import kernel, wire
+from orchestrator.runtimes import kernel, seccomp, wire
 from orchestrator.runtimes.base import ContainerSpec, RuntimeFailure
 from orchestrator.runtimes.idmap import IdMap
 from orchestrator.runtimes.rootfs import RootSpec, Tree, enter_new_root
@@ -227,6 +228,8 @@ def become(spec: ContainerSpec, ids: IdMap, capabilities: Sequence[int], pipes: 
     kernel.join_new_session_keyring()
     _enter_directory(spec.workdir or "/")
     kernel.set_no_new_privileges()
+    if rule := seccomp.program(platform.machine()):
+        kernel.set_seccomp_filter(rule)
     kernel.bound_capabilities(capabilities)
     _take_ids(uid, gid, spec.supplemental_groups, ids)
     kernel.set_capabilities(capabilities if uid == 0 else ())

@@ -33,6 +33,8 @@ MOUNT_ATTR_NODEV = 0x4
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
+_PR_SET_SECCOMP = 22
+_SECCOMP_MODE_FILTER = 2
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
@@ -73,6 +75,10 @@ _CAPABILITY_LAST_MAX = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+
+
+class _SockFprog(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
 class _MountAttr(ctypes.Structure):
@@ -187,6 +193,13 @@ def _prctl(option: int, second: int, third: int = 0) -> int:
 
 def set_no_new_privileges() -> None:
     _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1), "prctl", "no_new_privs")
+
+
+def set_seccomp_filter(program: bytes) -> None:
+    """For this process and all that it starts, for good; `program` is `struct sock_filter[]`."""
+    code = ctypes.create_string_buffer(program, len(program))
+    described = _SockFprog(len(program) // 8, ctypes.addressof(code))
+    _check(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(described)), "prctl", "seccomp")
 
 
 def set_dumpable(dumpable: bool) -> None:
