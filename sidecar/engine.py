@@ -216,6 +216,10 @@ class Engine:
 
     # Life
 
+    def limit_connections(self, maximum: int) -> None:
+        """Of all listeners together; those over it are closed as soon as they are accepted."""
+        self._listeners.total.maximum = maximum
+
     async def start(self) -> None:
         """Begin to accept; listeners applied later accept at once."""
         await self._clusters.first_checks()

@@ -90,6 +90,9 @@ class StandaloneProxy:
             rng=random.Random(),
             sandbox=None,
         )
+        overload = self.bootstrap.parsed.overload_manager
+        if overload is not None:
+            engine.limit_connections(overload.resource_monitors[0].typed_config.max_active_downstream_connections)
         self._apply(engine)
         await self._start_admin(engine)
         await engine.start()

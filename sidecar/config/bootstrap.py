@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from sidecar.config.access_log import AccessLog
 from sidecar.config.cluster import Cluster
 from sidecar.config.core import Address, ConfigSource, Node
 from sidecar.config.listener import Listener
-from sidecar.config.message import Message
+from sidecar.config.message import Mark, Message, Range
 from sidecar.config.tls import Secret
 
 
@@ -31,6 +33,26 @@ class DynamicResources(Message, frozen=True, kw_only=True):
     cds_config: ConfigSource | None = None
 
 
+class DownstreamConnections(Message, frozen=True, kw_only=True):
+    TYPE = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+
+    max_active_downstream_connections: Annotated[int, Range(1, 2**63 - 1)]
+
+
+class ResourceMonitor(Message, frozen=True, kw_only=True):
+    name: str
+    typed_config: Annotated[DownstreamConnections, Mark.ANY]
+
+
+class OverloadManager(Message, frozen=True, kw_only=True):
+    """The one monitor that acts by itself: no more connections than so many, over all listeners."""
+
+    resource_monitors: tuple[ResourceMonitor, ...]
+
+    def problem(self) -> tuple[str, str] | None:
+        return ("resource_monitors", "exactly one is supported") if len(self.resource_monitors) != 1 else None
+
+
 class Bootstrap(Message, frozen=True, kw_only=True):
     TYPE = "envoy.config.bootstrap.v3.Bootstrap"
 
@@ -38,6 +60,7 @@ class Bootstrap(Message, frozen=True, kw_only=True):
     admin: Admin | None = None
     static_resources: StaticResources = StaticResources()
     dynamic_resources: DynamicResources | None = None
+    overload_manager: OverloadManager | None = None
 
     def problem(self) -> tuple[str, str] | None:
         seen: set[str] = set()

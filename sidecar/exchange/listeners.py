@@ -24,7 +24,7 @@ from sidecar.net.addresses import Endpoint
 from sidecar.net.bind import listen
 from sidecar.net.filter_chain import ChainMatcher
 from sidecar.net.inspect import Step
-from sidecar.net.listener import Chain, Listener, ListenerStats, Rules
+from sidecar.net.listener import Chain, ConnectionTotal, Listener, ListenerStats, Rules
 from sidecar.net.secrets import SecretStore
 from sidecar.net.tls import PathResolver, TlsContext
 from sidecar.telemetry.record import Peer
@@ -67,6 +67,7 @@ class Listeners:
         self._secrets = secrets
         self._resolve = resolve
         self._rng = rng
+        self.total = ConnectionTotal()
         self._accepting = False
         self._built: dict[str, Built] = {}
         self._warming: dict[str, Built] = {}
@@ -193,6 +194,7 @@ class Listeners:
             around.dispatcher,
             built.rules,
             stats=ListenerStats(around.stats, name),
+            total=self.total,
             find=self._virtual.get if not config.use_original_dst else self.find,
         )
         if config.bind_to_port:

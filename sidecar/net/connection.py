@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -60,6 +61,7 @@ class Connection:
         "closed",
         "closing",
         "dispatcher",
+        "ended",
         "eof",
         "handler",
         "out_bytes",
@@ -70,6 +72,8 @@ class Connection:
         self.dispatcher = dispatcher
         self.sock = sock
         self.handler = handler
+        self.ended: Callable[[], None] | None = None
+        """Told once when the socket is closed, by whomever."""
         self._fd = sock.fileno()
         self._tls = tls = _tls_object(sock)
         self._recv_into = sock.recv_into if tls is None else partial(tls.read, READ_BYTES_MAX)
@@ -291,6 +295,8 @@ class Connection:
         self._out = []
         self.out_bytes = 0
         self.sock.close()
+        if self.ended is not None:
+            self.ended()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "closing" if self.closing else "open"

@@ -53,13 +53,28 @@ class Rules(NamedTuple):
     """Unsent bytes of a connection above which its other side is not read."""
 
 
+class ConnectionTotal:
+    """Connections of all listeners, from accept to close, and how many there may be (None = any number)."""
+
+    __slots__ = ("count", "maximum")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.maximum: int | None = None
+
+    @property
+    def full(self) -> bool:
+        return self.maximum is not None and self.count >= self.maximum
+
+
 class ListenerStats:
-    __slots__ = ("cx_active", "cx_total", "handshake_error", "no_chain")
+    __slots__ = ("cx_active", "cx_global_overflow", "cx_total", "handshake_error", "no_chain")
 
     def __init__(self, stats: Stats, address: str) -> None:
         prefix = f"listener.{address.replace(':', '_')}."
         self.cx_total = stats.counter(prefix + "downstream_cx_total")
         self.cx_active = stats.gauge(prefix + "downstream_cx_active")
+        self.cx_global_overflow = stats.counter(prefix + "downstream_global_cx_overflow")
         self.no_chain = stats.counter(prefix + "no_filter_chain_match")
         self.handshake_error = stats.counter(prefix + "ssl.connection_error")
 
@@ -74,11 +89,13 @@ class Listener:
         rules: Rules,
         *,
         stats: ListenerStats,
+        total: ConnectionTotal,
         find: Callable[[Endpoint], Listener | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.rules = rules
         self.stats = stats
+        self._total = total
         self._dispatcher = dispatcher
         self._find = find
         self._sock: socket.socket | None = None
@@ -108,7 +125,12 @@ class Listener:
             except OSError as failure:
                 self._accept_failed(failure)
                 return
-            self._take(accepted, name)
+            if self._total.full:
+                # Closed at once rather than left in the queue: a client that waits cannot go elsewhere.
+                self.stats.cx_global_overflow.value += 1
+                accepted.close()
+            else:
+                self._take(accepted, name)
 
     def _accept_failed(self, failure: OSError) -> None:
         log.warning("listener %s cannot accept: %s", self.name, failure)
@@ -141,6 +163,8 @@ class Listener:
     def begin(self, sock: socket.socket, accepted: Accepted) -> None:
         """A connection that is this listener's."""
         self.stats.cx_total.value += 1
+        self.stats.cx_active.value += 1
+        self._total.count += 1
         rules = self.rules
         if not rules.steps:
             self._choose(sock, accepted, rules)
@@ -150,7 +174,7 @@ class Listener:
             if good:
                 self._choose(sock, accepted, rules)
             else:
-                sock.close()
+                self._drop(sock)
 
         Inspection(
             self._dispatcher, sock, accepted, steps=rules.steps, timeout_s=rules.inspect_timeout_s, done=inspected
@@ -163,7 +187,7 @@ class Listener:
         )
         if chain is None:
             self.stats.no_chain.value += 1
-            sock.close()
+            self._drop(sock)
         elif chain.tls is None:
             self._serve(chain, sock, accepted)
         else:
@@ -173,6 +197,7 @@ class Listener:
         def done(secured: ssl.SSLSocket | None) -> None:
             if secured is None:
                 self.stats.handshake_error.value += 1
+                self._ended()
                 return
             accepted.tls = True
             accepted.tls_version = secured.version() or ""
@@ -182,7 +207,7 @@ class Listener:
             refused = tls.verify(secured)
             if refused:
                 self.stats.handshake_error.value += 1
-                secured.close()
+                self._drop(secured)
             else:
                 self._serve(chain, secured, accepted)
 
@@ -191,9 +216,19 @@ class Listener:
     def _serve(self, chain: Chain, sock: socket.socket, accepted: Accepted) -> None:
         connection = Connection(self._dispatcher, sock)
         connection.limit(self.rules.buffer_bytes)
+        connection.ended = self._ended
         chain.serve(connection, accepted)
         if not connection.closed:
             connection.start()
+
+    def _drop(self, sock: socket.socket) -> None:
+        """Close a connection that never came to be served."""
+        sock.close()
+        self._ended()
+
+    def _ended(self) -> None:
+        self.stats.cx_active.value -= 1
+        self._total.count -= 1
 
     def close(self) -> socket.socket | None:
         """Stop accepting; gives the socket back for the caller to close or keep."""
@@ -206,7 +241,7 @@ class Listener:
 class Handshake:
     """The server's side of one TLS handshake; `done(None)` = it failed and the socket is closed."""
 
-    __slots__ = ("_dispatcher", "_done", "_sock", "_timer", "_tls", "_watching")
+    __slots__ = ("_dispatcher", "_done", "_over", "_sock", "_timer", "_tls", "_watching")
 
     def __init__(
         self,
@@ -222,6 +257,7 @@ class Handshake:
         self._sock = sock
         self._done = done
         self._watching = False
+        self._over = False
         self._timer = dispatcher.timer(self._fail)
         self._timer.start(timeout_s or HANDSHAKE_TIMEOUT_S)
 
@@ -253,6 +289,7 @@ class Handshake:
             log.debug("handshake failed: %s", failure)
             self._fail()
             return
+        self._over = True
         self._stop()
         self._done(self._sock)
 
@@ -263,8 +300,9 @@ class Handshake:
             self._dispatcher.loop.remove_reader(self._sock.fileno())
 
     def _fail(self) -> None:
-        if self._sock.fileno() < 0:
+        if self._over:
             return
+        self._over = True
         self._stop()
         self._sock.close()
         self._done(None)
