@@ -13,7 +13,7 @@ from mesh.cli.manifest import texts
 from mesh.cli.output import Failure, emit, output_option
 from mesh.istio.values import mapping
 from mesh.offline.documents import Document, read_documents
-from mesh.offline.explain import Answer
+from mesh.offline.explain import Answer, RefusedConfiguration
 from mesh.offline.explain import explain as ask
 from mesh.offline.origin import Origins, with_source
 from mesh.offline.request import Request, read_requests
@@ -48,7 +48,11 @@ def explain(
         if batch is not None
         else [_single(state, documents, source or "gateway", line or "", headers, peer)]
     )
-    answers = [ask(state, request, Origins(documents)) for request in requests]
+    origins = Origins(documents)
+    try:
+        answers = [ask(state, request, origins) for request in requests]
+    except RefusedConfiguration as refused:
+        raise Failure(f"a proxy would refuse this configuration: {refused}\nlook: mesh validate") from refused
     if output != "table":
         emit(answers if batch is not None else answers[0], output)
         return

@@ -31,7 +31,12 @@ SEED = 0
 """Shares are told, not drawn: where sequences would start does not matter."""
 
 
+class RefusedConfiguration(ValueError):
+    """The data plane would refuse what these files compile to; the last good configuration would stay."""
+
+
 def explain(state: MeshState, request: Request, origins: Origins) -> Answer:
+    """Raises `RefusedConfiguration`."""
     proxy = proxy_of(state, request)
     resources = compile_proxy(state, proxy)
     answer: Answer = {
@@ -75,7 +80,8 @@ def _listener(resources: ProxyResources, request: Request, connection: Connectio
 
 def _parsed(kind: str, value: Mapping[str, Any], want: type[Parsed]) -> Parsed:
     found = parse(kind, value)
-    assert not isinstance(found, Refusal), found  # what we compile is what the data plane takes
+    if isinstance(found, Refusal):
+        raise RefusedConfiguration(f"{value.get('name')}: {found.path}: {found.reason}")
     return cast("Parsed", found)
 
 
@@ -105,7 +111,8 @@ def _http(
         config = _parsed(ROUTES, resources.routes[manager.rds.route_config_name], RouteConfiguration)
     answer["route_config"] = config.name
     table = RouteTable.compile(config, rng=random.Random(SEED))
-    assert isinstance(table, RouteTable), table
+    if isinstance(table, Refusal):
+        raise RefusedConfiguration(f"{config.name}: {table.path}: {table.reason}")
     head = request.head()
     host = table.virtual_host(head.authority)
     if host is None:

@@ -37,9 +37,10 @@ def _port(match: FilterChainMatch, connection: Connection) -> int:
 def _address(match: FilterChainMatch, connection: Connection) -> int:
     if not match.prefix_ranges:
         return 0
-    if not connection.address:
-        return -1
-    address = ipaddress.ip_address(connection.address)
+    try:
+        address = ipaddress.ip_address(connection.address)
+    except ValueError:
+        return -1  # unset, or a name: no address is known to be in the range
     fitting = [
         one.prefix_len
         for one in match.prefix_ranges

@@ -47,3 +47,11 @@ def test_many_requests_as_json(app: str, tmp_path: Path) -> None:
 def test_wrong_usage(app: str, options: list[str], code: int, message: str) -> None:
     result = CliRunner().invoke(explain, ["-f", app, *options])
     assert (result.exit_code, message in result.output) == (code, True), result.output
+
+
+def test_what_a_proxy_would_refuse_is_said(app: str) -> None:
+    path = Path(app)
+    path.write_text(APP.replace("uri: {prefix: /old}", "uri: {regex: '['}"))
+    result = CliRunner().invoke(explain, ["-f", app, "--from", "productpage", "--request", "GET http://reviews:9080/"])
+    assert result.exit_code == 1
+    assert "a proxy would refuse this configuration: 9080: " in result.output

@@ -37,6 +37,7 @@ TLS = {"transport_protocol": "tls"}
         ([{"destination_port": 80}], Connection(port=81), None),
         ([{"prefix_ranges": [{"address_prefix": "10.0.0.0", "prefix_len": 8}]},
           {"prefix_ranges": [{"address_prefix": "10.1.0.0", "prefix_len": 16}]}], Connection(address="10.1.2.3"), "1"),
+        ([{"prefix_ranges": [{"address_prefix": "10.0.0.0", "prefix_len": 8}]}], Connection(address="name"), None),
         ([{"server_names": ["*.b"]}, {"server_names": ["a.b"]}], Connection(sni="A.b"), "1"),
         ([{"server_names": ["*.b"]}, {"server_names": ["*.a.b"]}], Connection(sni="x.a.b"), "1"),
         ([{"server_names": ["a.b"]}], Connection(), None),
