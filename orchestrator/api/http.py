@@ -14,6 +14,7 @@ from orchestrator.api.authentication import Authenticator
 from orchestrator.api.body import BODY_BYTES_MAX
 from orchestrator.api.discovery import Discovery
 from orchestrator.api.errors import failure, internal, status_body
+from orchestrator.api.impersonation import impersonated
 from orchestrator.api.negotiate import wants_aggregated
 from orchestrator.api.openapi import OpenApi
 from orchestrator.api.rest import Rest
@@ -70,6 +71,7 @@ class HttpApi:
         transport = request.transport
         certificate: dict[str, Any] | None = transport.get_extra_info("peercert") if transport else None
         user = await self._authenticator.user(certificate, request.headers.get("Authorization", ""))
+        user = impersonated(user, request.headers)
         target = parse_path(request.rel_url.raw_path, self._registry)
         if target is not None:
             return await self._rest.handle(request, target, user)
