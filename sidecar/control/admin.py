@@ -108,8 +108,13 @@ class Admin:
     def _help(self, _: Request) -> Response:
         return text(self._pages())
 
-    def _ready(self, _: Request) -> Response:
+    def _state(self) -> str:
+        """Who was told to fail its health checks is draining, whatever else it does."""
         state = self._proxy.state()
+        return "DRAINING" if state == "LIVE" and not self._proxy.healthy else state
+
+    def _ready(self, _: Request) -> Response:
+        state = self._state()
         return text(f"{state}\n", 200 if state == "LIVE" else 503)
 
     def _server_info(self, _: Request) -> Response:
@@ -117,7 +122,7 @@ class Admin:
         return json_reply(
             {
                 "version": f"pocketmesh/{distribution_version()}",
-                "state": self._proxy.state(),
+                "state": self._state(),
                 "hot_restart_version": "disabled",
                 "command_line_options": {"concurrency": 1, "drain_strategy": "Gradual"},
                 "node": dict(self._proxy.node),

@@ -94,8 +94,11 @@ def test_change_wants_post(page: Page, path: str) -> None:
 def test_changes(page: Page) -> None:
     page("/healthcheck/fail", "POST")
     assert not page.proxy.healthy
+    assert (page("/ready").status, page("/ready").body) == (503, b"DRAINING\n")
+    assert json.loads(page("/server_info").body)["state"] == "DRAINING"
     page("/healthcheck/ok", "POST")
     assert page.proxy.healthy
+    assert page("/ready").status == 200
     page("/drain_listeners", "POST")
     page("/quitquitquit", "POST")
     assert page.calls == ["drain", "quit"]
