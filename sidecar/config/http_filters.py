@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from sidecar.config.buffer import Buffer, BufferPerRoute
 from sidecar.config.core import FractionalPercent, RuntimeFractionalPercent
+from sidecar.config.header_mutation import HeaderMutation, HeaderMutationPerRoute
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.matching import HeaderMatcher, StringMatcher
 from sidecar.config.message import Duration, Mark, Message, Range, UInt32
@@ -49,7 +51,6 @@ class FaultAbort(Message, frozen=True, kw_only=True):
 
 class HTTPFault(Message, frozen=True, kw_only=True):
     TYPE = "envoy.extensions.filters.http.fault.v3.HTTPFault"
-    ONLY_DEFAULT = ("max_active_faults",)
 
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None
@@ -116,14 +117,42 @@ class StatsPluginConfig(Message, frozen=True, kw_only=True):
 
 
 HttpFilterConfig = Annotated[
-    Router | HTTPFault | Cors | Rbac | LocalRateLimit | PeerMetadata | StatsPluginConfig, Mark.ANY
+    Router | HTTPFault | Cors | Rbac | LocalRateLimit | HeaderMutation | Buffer | PeerMetadata | StatsPluginConfig,
+    Mark.ANY,
 ]
 
 
 class HttpFilter(Message, frozen=True, kw_only=True):
+    ONLY_DEFAULT = ("is_optional",)
+
     name: str
     typed_config: HttpFilterConfig
+    is_optional: bool = False
+    disabled: bool = False
+    """Off, but for routes that say something of it."""
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.disabled and isinstance(self.typed_config, Router | PeerMetadata | StatsPluginConfig):
+            return "disabled", "unsupported for this filter"
+        return None
 
 
-PerFilterConfig = Annotated[HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit, Mark.ANY]
+RouteFilterConfig = HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit | HeaderMutationPerRoute | BufferPerRoute
+
+
+class FilterConfig(Message, frozen=True, kw_only=True):
+    """Switches a filter on or off, whatever kind it is."""
+
+    TYPE = "envoy.config.route.v3.FilterConfig"
+    ONLY_DEFAULT = ("is_optional",)
+
+    config: Annotated[RouteFilterConfig | None, Mark.ANY] = None
+    is_optional: bool = False
+    disabled: bool = False
+
+    def problem(self) -> tuple[str, str] | None:
+        return ("config", "required") if self.config is None and not self.disabled else None
+
+
+PerFilterConfig = Annotated[RouteFilterConfig | FilterConfig, Mark.ANY]
 """What a virtual host, route or weighted cluster may say of a filter, by its name; the most specific holds."""

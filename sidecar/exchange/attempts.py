@@ -63,7 +63,9 @@ class Attempts:
     failure = ""
     """%UPSTREAM_TRANSPORT_FAILURE_REASON%."""
     _kept: tuple[bytes, ...] = ()
-    _kept_bytes = 0
+    kept_bytes = 0
+    kept_bytes_max = KEPT_BYTES_MAX
+    """Of a body that no upstream waits for."""
     _may_retry = False
     _replayed = False
     _retry_counted = False
@@ -160,14 +162,14 @@ class Attempts:
         elif done and chunked:
             upstream.send_body(b"", True, self.trailers)
         if self._kept:
-            self._forget_body(self._may_retry and self._kept_bytes <= KEPT_BYTES_MAX)
+            self._forget_body(self._may_retry and self.kept_bytes <= KEPT_BYTES_MAX)
 
     def _forget_body(self, retriable: bool) -> None:
         """The upstream has what was kept: keep it on only for another attempt, and let the client go on."""
         if not retriable:
             self._may_retry = False
             self._kept = ()
-            self._kept_bytes = 0
+            self.kept_bytes = 0
         self._pause_request(False)
 
     @property
@@ -187,8 +189,8 @@ class Attempts:
         if upstream is None or self._may_retry:
             if data:
                 self._kept += (data,)
-                self._kept_bytes += len(data)
-            if self._kept_bytes > KEPT_BYTES_MAX:
+                self.kept_bytes += len(data)
+            if self.kept_bytes > (KEPT_BYTES_MAX if upstream is not None else self.kept_bytes_max):
                 if upstream is None:
                     self._pause_request(True)
                 else:

@@ -7,13 +7,17 @@ before and passed: only what counts or limits each request is left to do then (`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from sidecar.config.buffer import Buffer
+from sidecar.config.header_mutation import HeaderMutation
 from sidecar.config.http_filters import Cors as CorsConfig
 from sidecar.config.http_filters import HTTPFault, HttpFilter
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.rbac import Rbac
+from sidecar.exchange.body_filters import BufferStep, MutationStep
 from sidecar.exchange.local_reply import Reply
+from sidecar.exchange.step import Step
 from sidecar.net.accepted import Accepted
 from sidecar.policy.fault import Fault
 from sidecar.policy.local_rate_limit import RateLimit
@@ -30,21 +34,7 @@ DENIED_BODY = b"RBAC: access denied"
 LIMITED_BODY = b"local_rate_limited"
 
 
-class Step(Protocol):
-    def answers(self, exchange: Exchange, position: int) -> bool:
-        """True = the request is answered, or `exchange.go_on(position)` will be called later."""
-        ...
-
-    def repeats(self, decision: RouteDecision) -> bool:
-        """Whether a request that passed once passes again with the same bytes, but for `pass_again`."""
-        ...
-
-    def pass_again(self, exchange: Exchange) -> bool:
-        """As `answers`, for such a request."""
-        ...
-
-
-class CorsStep:
+class CorsStep(Step):
     def answers(self, exchange: Exchange, position: int) -> bool:
         decision = exchange.decision
         return decision is not None and decision.cors is not None and exchange.cors(decision.cors)
@@ -52,40 +42,52 @@ class CorsStep:
     def repeats(self, decision: RouteDecision) -> bool:
         return decision.cors is None
 
-    def pass_again(self, exchange: Exchange) -> bool:
-        return False
 
+class FaultStep(Step):
+    """Statistics: `http.<prefix>.fault.delays_injected` and its like."""
 
-class FaultStep:
-    def __init__(self, config: HTTPFault) -> None:
+    def __init__(self, config: HTTPFault, stats: Stats, prefix: str) -> None:
         """Raises `Refused`."""
-        self._own = Fault(config) if config.delay is not None or config.abort is not None else None
+        self._own = Fault(config)
+        self._delays = stats.counter(prefix + "fault.delays_injected")
+        self._aborts = stats.counter(prefix + "fault.aborts_injected")
+        self._overflow = stats.counter(prefix + "fault.faults_overflow")
+        stats.counter(prefix + "fault.response_rl_injected")  # Envoy shows it; that limit is refused here
+        self._active = stats.gauge(prefix + "fault.active_faults")
 
     def answers(self, exchange: Exchange, position: int) -> bool:
         decision = exchange.decision
         fault = self._own if decision is None else decision.fault or self._own
-        if fault is None:
+        if not fault.acts:
             return False
         cluster = "" if decision is None else decision.cluster
         drawn = fault.decide(exchange.head, cluster, exchange.manager.rng)
         if not drawn.delay_s and not drawn.status:
             return False
-        exchange.fault(drawn, position)
+        if fault.active_max is not None and self._active.value >= fault.active_max:
+            self._overflow.value += 1
+            return False
+        self._active.value += 1
+        exchange.at_end(self._over)
+        self._delays.value += drawn.delay_s > 0
+        if drawn.status:
+            exchange.fault(drawn, position, self._aborts)
+        else:
+            exchange.fault(drawn, position)
         return True
 
+    def _over(self) -> None:
+        self._active.value -= 1
+
     def repeats(self, decision: RouteDecision) -> bool:
-        return self._own is None and decision.fault is None
-
-    def pass_again(self, exchange: Exchange) -> bool:
-        return False
+        return not (decision.fault or self._own).acts
 
 
-class RbacStep:
+class RbacStep(Step):
     """Statistics are Envoy's: `http.<prefix>.rbac.allowed` and its like, with the rules' own prefix between."""
 
-    def __init__(self, name: str, config: Rbac, stats: Stats, prefix: str) -> None:
+    def __init__(self, config: Rbac, stats: Stats, prefix: str) -> None:
         """Raises `Refused`."""
-        self._name = name
         self._own = AccessFilter(config)
         own, shadow = (f"{prefix}rbac.{inner}" for inner in (config.rules_stat_prefix, config.shadow_rules_stat_prefix))
         self._allowed, self._denied = stats.counter(own + "allowed"), stats.counter(own + "denied")
@@ -93,7 +95,7 @@ class RbacStep:
         self._shadow_denied = stats.counter(shadow + "shadow_denied")
 
     def _filter(self, decision: RouteDecision | None) -> AccessFilter:
-        special = None if decision is None else decision.per_filter.get(self._name)
+        special = None if decision is None else decision.per_filter.get(self.name)
         return special if isinstance(special, AccessFilter) else self._own
 
     def answers(self, exchange: Exchange, position: int) -> bool:
@@ -133,17 +135,16 @@ class LimitStats(NamedTuple):
     shadow_mode: Counter
 
 
-class RateLimitStep:
-    def __init__(self, name: str, config: LocalRateLimit, stats: Stats) -> None:
+class RateLimitStep(Step):
+    def __init__(self, config: LocalRateLimit, stats: Stats) -> None:
         """Raises `Refused`."""
-        self._name = name
         self._own = RateLimit(config)
         self._stats = stats
         self._made: dict[str, LimitStats] = {}
         self._count(self._own)
 
     def answers(self, exchange: Exchange, position: int) -> bool:
-        special = None if exchange.decision is None else exchange.decision.per_filter.get(self._name)
+        special = None if exchange.decision is None else exchange.decision.per_filter.get(self.name)
         limit = special if isinstance(special, RateLimit) else self._own
         found = limit.decide(exchange.dispatcher.time(), exchange.manager.rng)
         if not found.enabled:
@@ -172,7 +173,7 @@ class RateLimitStep:
         return made
 
     def repeats(self, decision: RouteDecision) -> bool:
-        special = decision.per_filter.get(self._name)
+        special = decision.per_filter.get(self.name)
         limit = special if isinstance(special, RateLimit) else self._own
         return not limit.marks
 
@@ -182,15 +183,27 @@ class RateLimitStep:
 
 def step_of(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
     """None = the filter has no part in the request's way. `prefix` of statistics. Raises `Refused`."""
+    step = _made(one, stats, prefix)
+    if step is not None:
+        step.name = one.name
+        step.off = one.disabled
+    return step
+
+
+def _made(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
     match one.typed_config:
         case CorsConfig():
             return CorsStep()
         case HTTPFault() as fault:
-            return FaultStep(fault)
+            return FaultStep(fault, stats, prefix)
         case Rbac() as rbac:
-            return RbacStep(one.name, rbac, stats, prefix)
+            return RbacStep(rbac, stats, prefix)
         case LocalRateLimit() as limit:
-            return RateLimitStep(one.name, limit, stats)
+            return RateLimitStep(limit, stats)
+        case HeaderMutation() as mutation:
+            return MutationStep(mutation)
+        case Buffer() as buffer:
+            return BufferStep(buffer)
     return None
 
 

@@ -19,7 +19,7 @@ from sidecar.exchange.access_logs import access_logs
 from sidecar.exchange.clusters import Clusters
 from sidecar.exchange.codec import serve
 from sidecar.exchange.downstream import Downstream, DownstreamConnection
-from sidecar.exchange.filters import Step, step_of
+from sidecar.exchange.filters import step_of
 from sidecar.exchange.forwarding import Forwarding
 from sidecar.exchange.http2_stats import Http2Stats
 from sidecar.exchange.local_reply import Reply
@@ -28,6 +28,7 @@ from sidecar.exchange.peer_metadata import MetadataExchange
 from sidecar.exchange.prepared import FACTS_MAX
 from sidecar.exchange.request import Exchange
 from sidecar.exchange.routes import RouteHolder
+from sidecar.exchange.step import Step
 from sidecar.exchange.tracing import Tracer
 from sidecar.net.accepted import Accepted
 from sidecar.net.connection import Connection
@@ -171,7 +172,10 @@ class Manager:
     def _shortcuts(self, config: HttpConnectionManager) -> None:
         """What no request needs to ask again."""
         self.plain_answers = (
-            self.envoy_headers and self.exchange_metadata is None and not config.always_set_request_id_in_response
+            self.envoy_headers
+            and self.exchange_metadata is None
+            and not self.encoders
+            and not config.always_set_request_id_in_response
         )
         """Whether answers get nothing but the server's name and times."""
         self.makes_ids = config.generate_request_id
@@ -198,6 +202,7 @@ class Manager:
                     self.envoy_headers = not router.suppress_envoy_headers
 
         self.steps = tuple(steps)
+        self.encoders = tuple(step for step in reversed(steps) if step.encodes)
 
     def serve(self, connection: Connection, accepted: Accepted) -> None:
         """A connection of this chain begins."""

@@ -58,7 +58,7 @@ def prepared(
 def repeatable(manager: Manager, table: RouteTable, decision: RouteDecision, head: RequestHead) -> bool:
     """Whether the bytes of `head` (as routed, not yet edited), and nothing else, decide what is sent."""
     route = decision.route
-    if not all(step.repeats(decision) for step in manager.steps):
+    if not all(step.on(decision) and step.repeats(decision) for step in manager.steps):
         return False
     if decision.mirrors or route.attempt_count_in_request or route.auto_host_rewrite:
         return False

@@ -10,6 +10,7 @@ import random
 
 from sidecar.balancing.hosts import Host
 from sidecar.exchange import choice, local_reply, mirror
+from sidecar.exchange.attempts import KEPT_BYTES_MAX
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.finish import fill_record
 from sidecar.exchange.forwarding import expected_timeout, new_request_id
@@ -17,6 +18,7 @@ from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.prepared import FACTS_MAX, Prepared, prepared, repeatable
 from sidecar.exchange.respond import Responding
+from sidecar.exchange.step import Waiting
 from sidecar.exchange.tracing import Context, fresh_lines
 from sidecar.exchange.tracing import write as write_context
 from sidecar.policy.cors import Cors
@@ -24,14 +26,16 @@ from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
-from sidecar.protocol.message import Headers
+from sidecar.protocol.message import Headers, ResponseHead
 from sidecar.routing.decision import RouteDecision
+from sidecar.telemetry.stats import Counter
 
 
 class Exchange(Responding):
     hash_key: int | None = None
     copies: tuple[mirror.Copy, ...] = ()
     mirrored: tuple[bytes, ...] = ()
+    waiting: Waiting | None = None
     wire = b""
     """The head as it goes upstream, if it is the same for every host."""
 
@@ -74,15 +78,28 @@ class Exchange(Responding):
 
     def go_on(self, position: int) -> None:
         """Through the filters after the one at `position`, then on the route. Filters see a request without a route."""
+        self.waiting = None
         steps = self.manager.steps
         for place in range(position + 1, len(steps)):
-            if steps[place].answers(self, place):
+            step = steps[place]
+            if step.on(self.decision) and step.answers(self, place):
                 return
         if self.decision is None:
             self.manager.stats.no_route.value += 1
             self._reply(local_reply.NO_ROUTE)
         else:
             self._routed()
+
+    def _encode(self, head: ResponseHead) -> None:
+        for step in self.manager.encoders:
+            if step.on(self.decision):
+                step.encode(self, head)
+
+    def wait(self, waiting: Waiting, *, keep_bytes: int = KEPT_BYTES_MAX) -> None:
+        """A filter has stopped the request until it calls `go_on`; of the body at most about `keep_bytes` are kept."""
+        self.waiting = waiting
+        self.kept_bytes_max = max(keep_bytes, KEPT_BYTES_MAX)
+        self._arm()
 
     def answer(self, reply: Reply) -> None:
         """A filter's own answer."""
@@ -150,25 +167,27 @@ class Exchange(Responding):
         self._reply(Reply(200, "", "cors_response", headers=tuple(preflight)))
         return True
 
-    def fault(self, drawn: FaultDecision, position: int) -> None:
+    def fault(self, drawn: FaultDecision, position: int, aborts: Counter | None = None) -> None:
         """By the filter at `position`: those after it have their turn when the delay is over."""
         flags = "DI" if drawn.delay_s else ""
         self.record.flags = flags
         if drawn.delay_s:
-            self.dispatcher.loop.call_later(drawn.delay_s, self._after_delay, drawn, position)
+            self.dispatcher.loop.call_later(drawn.delay_s, self._after_delay, drawn, position, aborts)
             self._arm()
         else:
-            self._abort(drawn)
+            self._abort(drawn, aborts)
 
-    def _after_delay(self, drawn: FaultDecision, position: int) -> None:
+    def _after_delay(self, drawn: FaultDecision, position: int, aborts: Counter | None) -> None:
         if self.finished:
             return
         if drawn.status:
-            self._abort(drawn)
+            self._abort(drawn, aborts)
         else:
             self.go_on(position)
 
-    def _abort(self, drawn: FaultDecision) -> None:
+    def _abort(self, drawn: FaultDecision, aborts: Counter | None) -> None:
+        if aborts is not None:
+            aborts.value += 1
         extra = () if drawn.grpc_status is None else ((b"grpc-status", b"%d" % drawn.grpc_status),)
         self._reply(Reply(drawn.status, "FI", "fault_filter_abort", ABORT_BODY, headers=extra))
 
@@ -316,6 +335,8 @@ class Exchange(Responding):
                     upstream.connection.write_eof()
             return
         self._send_body(data, end, trailers)
+        if self.waiting is not None:
+            self.waiting.body_came(end)
         if self.copies:
             self._mirror(data, end)
 

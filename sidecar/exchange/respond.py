@@ -6,6 +6,7 @@ Between `Attempts` (the upstream side) and `Exchange` (the request's way to it).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sidecar.balancing.retry import Outcome
@@ -45,6 +46,7 @@ class Responding(Attempts):
     cookies: tuple[bytes, ...] = ()
     """set-cookie values that the choice of the host made."""
     finished = False
+    _endings: tuple[Callable[[], None], ...] = ()
     bytes_received = 0
     bytes_sent = 0
     request_received_s = -1.0
@@ -163,6 +165,8 @@ class Responding(Attempts):
                 decision.edit_response(head, self.head, self.record)
             if decision.route.attempt_count_in_response:
                 headers.set(b"x-envoy-attempt-count", b"%d" % self.attempts)
+        if manager.encoders:
+            self._encode(head)
         metadata = manager.exchange_metadata
         if metadata is not None and metadata.tells_downstream and self.peer is not None:
             metadata.tell(headers)
@@ -171,6 +175,14 @@ class Responding(Attempts):
         manager.mark_server(headers)
         if b"date" not in headers:
             headers.add(manager.date())
+
+    def _encode(self, head: ResponseHead) -> None:
+        """The filters' part in an answer."""
+        raise NotImplementedError
+
+    def at_end(self, ending: Callable[[], None]) -> None:
+        """Called once, when the exchange is over in whatever way."""
+        self._endings += (ending,)
 
     def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:
         self.bytes_sent += len(data)
@@ -269,6 +281,8 @@ class Responding(Attempts):
         if self.finished:
             return
         self.finished = True
+        for ending in self._endings:
+            ending()
         manager = self.manager
         stats = manager.stats
         stats.rq_active.value -= 1

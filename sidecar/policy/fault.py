@@ -39,13 +39,16 @@ NO_FAULT = FaultDecision()
 class Fault:
     """A fault configuration, compiled."""
 
-    __slots__ = ("_abort", "_cluster", "_conditions", "_delay")
+    __slots__ = ("_abort", "_cluster", "_conditions", "_delay", "active_max", "acts")
 
     def __init__(self, config: HTTPFault) -> None:
         """Raises `Refused`."""
         self._delay = config.delay
         self._abort = config.abort
         self._cluster = config.upstream_cluster
+        self.active_max = config.max_active_faults
+        """Requests with a fault at one time; None = any number."""
+        self.acts = config.delay is not None or config.abort is not None
         conditions: list[Callable[[RequestHead], bool]] = []
         for index, matcher in enumerate(config.headers):
             try:
@@ -56,7 +59,7 @@ class Fault:
 
     def decide(self, head: RequestHead, cluster: str, rng: random.Random) -> FaultDecision:
         """`cluster`: the one chosen for the request."""
-        if self._delay is None and self._abort is None:
+        if not self.acts:
             return NO_FAULT
         if self._cluster and self._cluster != cluster:
             return NO_FAULT

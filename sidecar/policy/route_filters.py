@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from sidecar.config.http_filters import CorsPolicy, HTTPFault
+from sidecar.config.buffer import BufferPerRoute
+from sidecar.config.header_mutation import HeaderMutationPerRoute
+from sidecar.config.http_filters import RouteFilterConfig
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.rbac import Rbac, RbacPerRoute
 from sidecar.config.refusal import Refused
+from sidecar.policy.header_mutation import Mutations, RouteMutations
 from sidecar.policy.local_rate_limit import RateLimit
 from sidecar.policy.rbac import AccessRules
 
@@ -33,19 +37,40 @@ def _rules(config: Rbac, field: str) -> AccessRules | None:
         raise refused.at(field) from None
 
 
+class BufferLimit(NamedTuple):
+    bytes_max: int
+    """0 = requests are not waited for."""
+
+
 OFF = Rbac()
-RouteFilter = AccessFilter | RateLimit
-RouteFilterConfig = HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit
+RouteFilter = AccessFilter | RateLimit | RouteMutations | BufferLimit
 
 
-def route_filter(config: RouteFilterConfig) -> RouteFilter | None:
-    """None = a filter that is compiled elsewhere (fault, cors). Raises `Refused`."""
-    if isinstance(config, RbacPerRoute):
+def route_filter(config: RouteFilterConfig, inner: RouteFilter | None = None) -> RouteFilter | None:
+    """`inner`: what a more specific level says; it holds alone, but for header mutations, which are all done.
+
+    None = a filter that is compiled elsewhere (fault, cors). Raises `Refused`.
+    """
+    if isinstance(config, HeaderMutationPerRoute):
         try:
-            return AccessFilter(config.rbac or OFF)
+            level = Mutations(config.mutations)
         except Refused as refused:
-            raise refused.at("rbac") from None
-    return RateLimit(config) if isinstance(config, LocalRateLimit) else None
+            raise refused.at("mutations") from None
+        return RouteMutations((*(inner.levels if isinstance(inner, RouteMutations) else ()), level))
+    made: RouteFilter | None = None
+    match config:
+        case RbacPerRoute():
+            try:
+                made = AccessFilter(config.rbac or OFF)
+            except Refused as refused:
+                raise refused.at("rbac") from None
+        case LocalRateLimit():
+            made = RateLimit(config)
+        case BufferPerRoute():
+            made = BufferLimit(config.buffer.max_request_bytes if config.buffer is not None else 0)
+    return inner if inner is not None else made
 
 
 NO_FILTERS: Mapping[str, RouteFilter] = {}
+NO_SWITCHES: Mapping[str, bool] = {}
+"""Filters that are named by a level of the route -> whether they are on."""

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from sidecar.balancing.subsets import Criteria, criteria
-from sidecar.config.http_filters import CorsPolicy, HTTPFault
+from sidecar.config.http_filters import CorsPolicy, FilterConfig, HTTPFault
 from sidecar.config.refusal import Refused
 from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualHost
 from sidecar.config.route_action import ClusterWeight, RedirectAction, RequestMirrorPolicy, RouteAction
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
-from sidecar.policy.route_filters import NO_FILTERS, RouteFilter, route_filter
+from sidecar.policy.route_filters import NO_FILTERS, NO_SWITCHES, RouteFilter, route_filter
 from sidecar.protocol.message import GENERATED
 from sidecar.routing.choice import Choice, Draws, FromHeader, Single, Weighted
 from sidecar.routing.conditions import Condition, compile_conditions
@@ -174,7 +174,7 @@ class HostCompiler:
         *,
         weight: ClusterWeight | None = None,
     ) -> RouteDecision:
-        fault, cors, per_filter = self._filters(compiled.config, weight)
+        fault, cors, per_filter, switches = self._filters(compiled.config, weight)
         return RouteDecision(
             compiled,
             cluster,
@@ -184,31 +184,35 @@ class HostCompiler:
             fault=fault,
             cors=cors,
             per_filter=per_filter,
+            switches=switches,
             weight_host=weight.host_rewrite_literal.encode() if weight is not None else b"",
             subset=_subset(compiled.config, weight),
         )
 
     def _filters(
         self, route: Route, weight: ClusterWeight | None
-    ) -> tuple[Fault | None, Cors | None, Mapping[str, RouteFilter]]:
+    ) -> tuple[Fault | None, Cors | None, Mapping[str, RouteFilter], Mapping[str, bool]]:
         """The most specific level that says anything of a filter says all of it."""
         per_filter: dict[str, RouteFilter] = {}
+        switches: dict[str, bool] = {}
         fault: Fault | None = None
         cors: Cors | None = None
         levels: list[Level] = [level for level in (weight, route, self._host, self._config) if level is not None]
         for level in levels:
             for name, config in level.typed_per_filter_config.items():
                 with at(f"typed_per_filter_config[{name}]"):
-                    if isinstance(config, HTTPFault):
-                        fault = fault or Fault(config)
-                    elif isinstance(config, CorsPolicy):
-                        cors = cors or Cors(config)
-                    elif name not in per_filter and (compiled := route_filter(config)) is not None:
-                        per_filter[name] = compiled
+                    switches.setdefault(name, not (isinstance(config, FilterConfig) and config.disabled))
+                    inner = config.config if isinstance(config, FilterConfig) else config
+                    if isinstance(inner, HTTPFault):
+                        fault = fault or Fault(inner)
+                    elif isinstance(inner, CorsPolicy):
+                        cors = cors or Cors(inner)
+                    elif inner is not None and (made := route_filter(inner, per_filter.get(name))) is not None:
+                        per_filter[name] = made
         if cors is None:
             older = (route.route.cors if route.route is not None else None) or self._host.cors
             cors = Cors(older) if older is not None else None
-        return fault, cors, per_filter or NO_FILTERS
+        return fault, cors, per_filter or NO_FILTERS, switches or NO_SWITCHES
 
 
 def _mirror(policy: RequestMirrorPolicy, index: int) -> Mirror:

@@ -15,7 +15,7 @@ from sidecar.balancing.subsets import Criteria
 from sidecar.config.route import Route
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
-from sidecar.policy.route_filters import NO_FILTERS, RouteFilter
+from sidecar.policy.route_filters import NO_FILTERS, NO_SWITCHES, RouteFilter
 from sidecar.protocol.message import RequestHead, ResponseHead
 from sidecar.routing.hashing import NO_HASHING
 from sidecar.routing.header_edits import HeaderEdits
@@ -103,7 +103,7 @@ class RouteDecision:
 
     __slots__ = (
         "budget", "cluster", "cors", "direct_response", "edits", "fault", "mirrors", "per_filter", "plain_answers",
-        "redirect", "route", "subset", "weight_host",
+        "redirect", "route", "subset", "switches", "weight_host",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +117,7 @@ class RouteDecision:
         fault: Fault | None = None,
         cors: Cors | None = None,
         per_filter: Mapping[str, RouteFilter] = NO_FILTERS,
+        switches: Mapping[str, bool] = NO_SWITCHES,
         weight_host: bytes = b"",
         subset: Criteria = (),
     ) -> None:
@@ -129,6 +130,7 @@ class RouteDecision:
         """None = the filter's own configuration holds."""
         self.cors = cors
         self.per_filter = per_filter
+        self.switches = switches
         self.weight_host = weight_host
         """host_rewrite_literal of the weighted cluster, b"" = none; the route's own wins over it."""
         self.plain_answers = not edits.response and not route.attempt_count_in_response and not route.hashing
@@ -148,6 +150,7 @@ class RouteDecision:
             fault=self.fault,
             cors=self.cors,
             per_filter=self.per_filter,
+            switches=self.switches,
             weight_host=self.weight_host,
             subset=self.subset,
         )

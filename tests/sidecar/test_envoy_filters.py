@@ -49,9 +49,17 @@ REQUESTS: tuple[tuple[str, dict[str, Any]], ...] = (
 PER_ROUTE = {"@type": f"{_TYPES}rbac.v3.RBACPerRoute"}
 
 
-def bootstrap(port: int, admin: int, good: int, filters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+Filters = tuple[dict[str, Any], ...]
+Requests = tuple[tuple[str, dict[str, Any]], ...]
+
+
+def routes() -> Filters:
     free = {**route("/admin/y", cluster="good"), "typed_per_filter_config": {"rbac": PER_ROUTE}}
-    front = hcm(free, route({"path": "/none"}, cluster="good"), route("/", cluster="good"))
+    return (free, route({"path": "/none"}, cluster="good"), route("/", cluster="good"))
+
+
+def bootstrap(port: int, admin: int, good: int, filters: Filters, its_routes: Filters) -> dict[str, Any]:
+    front = hcm(*its_routes)
     del front["typed_config"]["access_log"]
     front["typed_config"]["http_filters"] = [*filters, ROUTER]
     where = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
@@ -69,29 +77,47 @@ def counts(admin: int, pattern: str) -> list[str]:
         return sorted(line for line in answer.read().decode().splitlines() if "_ms" not in line)
 
 
-async def observe(command: list[str], directory: Path, filters: tuple[dict[str, Any], ...], pattern: str) -> list[Any]:
-    good, seen = Echo(), list[Any]()
+async def observe(
+    command: list[str],
+    directory: Path,
+    filters: Filters,
+    pattern: str,
+    its_routes: Filters,
+    requests: Requests,
+    good: Echo,
+) -> list[Any]:
+    seen: list[Any] = []
     async with backend(good) as good_port:
         port, admin = free_port(), free_port()
         path = directory / f"{port}.json"
-        path.write_text(json.dumps(bootstrap(port, admin, good_port, filters)))
+        path.write_text(json.dumps(bootstrap(port, admin, good_port, filters, its_routes)))
         async with started([*command, "-c", str(path)], port):
-            for target, fields in REQUESTS:
+            for target, fields in requests:
                 status, head, body = await call(port, target, **fields)
                 seen.append((target, status, comparable(head), body))
             seen.append(await _in_thread(admin, pattern))
-    return [*seen, [comparable(head) for head in good.heads]]
+    return [*seen, [comparable(head) for head in good.heads], good.bodies]
 
 
 async def _in_thread(admin: int, pattern: str) -> list[str]:
     return await asyncio.to_thread(counts, admin, pattern)
 
 
-async def same(tmp_path: Path, filters: tuple[dict[str, Any], ...], pattern: str) -> None:
+async def same(
+    tmp_path: Path,
+    filters: Filters,
+    pattern: str,
+    its_routes: Filters | None = None,
+    requests: Requests = REQUESTS,
+    answers: tuple[bytes, ...] = (),
+) -> None:
     assert ENVOY is not None
     envoy = [ENVOY, "--concurrency", "1", "--base-id", str(os.getpid()), "--log-level", "off"]
-    theirs = await observe(envoy, tmp_path, filters, pattern)
-    ours = await observe([sys.executable, "-m", "sidecar"], tmp_path, filters, pattern)
+    observed = []
+    for command in (envoy, [sys.executable, "-m", "sidecar"]):
+        its = routes() if its_routes is None else its_routes
+        observed.append(await observe(command, tmp_path, filters, pattern, its, requests, Echo(*answers)))
+    theirs, ours = observed
     assert ours == theirs
 
 
@@ -113,3 +139,84 @@ async def test_access_rules(name: str, tmp_path: Path) -> None:
 )
 async def test_rate_limit(fields: dict[str, Any], tmp_path: Path) -> None:
     await same(tmp_path, (named("limit", limit(2, **fields)),), "http_local_rate_limit")
+
+
+MUTATION = f"{_TYPES}header_mutation.v3.HeaderMutation"
+
+
+def mutations(value: str) -> dict[str, Any]:
+    def append(key: str, action: str) -> dict[str, Any]:
+        return {"append": {"header": {"key": key, "value": value}, "append_action": action}}
+
+    return {
+        "request_mutations": [
+            {"remove": "x-gone"},
+            append("x-by", "APPEND_IF_EXISTS_OR_ADD"),
+            append("x-last", "OVERWRITE_IF_EXISTS_OR_ADD"),
+            {"remove_on_match": {"key_matcher": {"prefix": "x-drop-"}}},
+        ],
+        "response_mutations": [
+            append("x-seen", "APPEND_IF_EXISTS_OR_ADD"),
+            append("x-final", "OVERWRITE_IF_EXISTS_OR_ADD"),
+        ],
+    }
+
+
+def specific(level: dict[str, Any], name: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {**level, "typed_per_filter_config": {name: config}}
+
+
+OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+
+
+@pytest.mark.parametrize("most_specific", [False, True])
+async def test_header_mutation(most_specific: bool, tmp_path: Path) -> None:
+    own = {"@type": MUTATION, "mutations": mutations("own"), "most_specific_header_mutations_wins": most_specific}
+    per_route = {"@type": MUTATION + "PerRoute", "mutations": mutations("route")}
+    weights = [
+        {"name": "good", "weight": 1, "typed_per_filter_config": {"m": {**per_route, "mutations": mutations("weight")}}}
+    ]
+    its = (
+        specific(route("/route", cluster="good"), "m", per_route),
+        specific(route("/weight", weighted_clusters={"clusters": weights}), "m", per_route),
+        specific(route("/off", cluster="good"), "m", OFF),
+        route("/tea", direct_response={"status": 418}),
+        route("/", cluster="good"),
+    )
+    fields = {"headers": "x-gone: 1\r\nx-by: client\r\nx-drop-a: 1\r\nx-drop-b: 2\r\n"}
+    requests = tuple((path, fields) for path in ("/", "/route", "/weight", "/off", "/tea"))
+    await same(tmp_path, (named("m", own),), "nothing", its, requests)
+
+
+CHUNKED = "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n"
+
+
+@pytest.mark.parametrize("off", [False, True])
+async def test_buffer(off: bool, tmp_path: Path) -> None:
+    buffer = {"@type": f"{_TYPES}buffer.v3.Buffer", "max_request_bytes": 10}
+    per_route = {"@type": f"{_TYPES}buffer.v3.BufferPerRoute"}
+    its = (
+        specific(route("/more", cluster="good"), "b", {**per_route, "buffer": {"max_request_bytes": 20}}),
+        specific(route("/free", cluster="good"), "b", {**per_route, "disabled": True}),
+        specific(route("/off", cluster="good"), "b", OFF),
+        route("/", cluster="good"),
+    )
+    post: dict[str, Any] = {"method": "POST"}
+    requests: Requests = (
+        ("/", {}),
+        ("/", {**post, "body": b"0123456789"}),
+        ("/", {**post, "body": b"0123456789a"}),
+        ("/", {**post, "headers": CHUNKED}),
+        ("/more", {**post, "body": b"0123456789a"}),
+        ("/free", {**post, "body": b"0123456789a" * 3}),
+        ("/off", {**post, "body": b"0123456789a" * 3}),
+    )
+    await same(tmp_path, ({**named("b", buffer), "disabled": off},), "http.t.downstream_rq_too_large", its, requests)
+
+
+async def test_fault_limit_and_counts(tmp_path: Path) -> None:
+    abort = {"http_status": 418, "percentage": {"numerator": 100}}
+    fault = {"@type": f"{_TYPES}fault.v3.HTTPFault", "abort": abort}
+    none = {**fault, "max_active_faults": 0}
+    its = (specific(route("/a", cluster="good"), "f", none), route("/", cluster="good"))
+    await same(tmp_path, (named("f", fault),), "http.t.fault", its)
