@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("mesh.cli.get:get", "List objects, or show some."),
     "describe": ("mesh.cli.describe:describe", "Show one object in words, with its events."),
     "logs": ("mesh.cli.logs:logs", "Print what a container wrote."),
+    "scale": ("mesh.cli.scale:scale", "Set how many replicas a workload has."),
     "proxy-status": ("mesh.cli.proxy:proxy_status", "Which configuration each proxy has acknowledged."),
     "proxy-config": ("mesh.cli.proxy:proxy_config", "The configuration a proxy runs with."),
     "trace": ("mesh.cli.trace:trace", "The last traces, as waterfalls."),
