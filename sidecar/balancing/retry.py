@@ -8,13 +8,18 @@ most ten times the base. Never after the head of a response went out; that is th
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from sidecar.protocol.message import Headers
+from sidecar.protocol.numbers import decimal
 
 BASE_INTERVAL_S = 0.025
 MAX_INTERVAL_FACTOR = 10
 BACK_OFF_EXPONENT_MAX = 16
+RESET_S_MIN = 0.001
+"""A wait that is not longer than this is none (Envoy)."""
 
 GRPC_WORDS = {"cancelled": 1, "deadline-exceeded": 4, "resource-exhausted": 8, "internal": 13, "unavailable": 14}
 KNOWN_WORDS = frozenset(
@@ -47,6 +52,29 @@ def split_words(retry_on: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetTimes:
+    """When a rate-limited upstream wants the request again: headers in order, each (lower-case name, is a time).
+
+    A header holds seconds from now, or the second since the epoch.
+    """
+
+    headers: tuple[tuple[bytes, bool], ...]
+    longest_s: float
+
+    def wait_s(self, headers: Headers, wall_s: float) -> float | None:
+        """From the first header with a wait that is not too long; None = from none."""
+        for name, is_time in self.headers:
+            value = headers.get(name)
+            number = decimal(value) if value else None
+            if number is None:
+                continue
+            wait_s = number - wall_s if is_time else float(number)
+            if RESET_S_MIN < wait_s <= self.longest_s:
+                return wait_s
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class RetryRules:
     """A retry policy, compiled. `retries` is how many tries may follow the first."""
 
@@ -58,6 +86,11 @@ class RetryRules:
     max_interval_s: float = BASE_INTERVAL_S * MAX_INTERVAL_FACTOR
     avoid_previous_hosts: bool = False
     host_attempts: int = 1
+    per_try_idle_s: float = 0.0
+    """0 = no limit."""
+    headers: tuple[Callable[[Headers], bool], ...] = ()
+    """Of a response that is to be tried again (`retriable-headers`)."""
+    resets: ResetTimes | None = None
 
     @classmethod
     def of(cls, retry_on: str, retries: int = 1, *, status_codes: Iterable[int] = ()) -> RetryRules:
@@ -96,6 +129,15 @@ class RetryRules:
         if status in self.status_codes and "retriable-status-codes" in words:
             return True
         return grpc_status is not None and any(GRPC_WORDS.get(word) == grpc_status for word in words)
+
+    def retriable_headers(self, headers: Headers) -> bool:
+        """Whether the headers of a response ask for another try."""
+        return "retriable-headers" in self.words and any(test(headers) for test in self.headers)
+
+    def reset_s(self, headers: Headers, wall_s: float, rng: random.Random) -> float | None:
+        """What a response says of its own limit, and up to half as long on top; None = the usual back-off."""
+        wait_s = self.resets.wait_s(headers, wall_s) if self.resets is not None else None
+        return None if wait_s is None else wait_s * (1 + rng.random() / 2)
 
     def back_off_s(self, attempt: int, rng: random.Random) -> float:
         """Before retry number `attempt` (1 = the first retry): uniform in [0, (2^N - 1) * base), capped."""

@@ -90,10 +90,18 @@ class ResetHeader(Message, frozen=True, kw_only=True):
     name: str
     format: Literal["SECONDS", "UNIX_TIMESTAMP"] = "SECONDS"
 
+    def problem(self) -> tuple[str, str] | None:
+        return ("name", "must not be empty") if not self.name else None
+
 
 class RateLimitedRetryBackOff(Message, frozen=True, kw_only=True):
     reset_headers: tuple[ResetHeader, ...]
     max_interval: Duration = 300.0
+
+    def problem(self) -> tuple[str, str] | None:
+        if not self.reset_headers:
+            return "reset_headers", "must not be empty"
+        return ("max_interval", "must be positive") if self.max_interval <= 0 else None
 
 
 class RetryPolicy(Message, frozen=True, kw_only=True):
@@ -113,8 +121,6 @@ class RetryPolicy(Message, frozen=True, kw_only=True):
         for word in self.conditions:
             if word not in RETRY_ON:
                 return "retry_on", f"unknown condition {word}"
-        if self.per_try_idle_timeout:
-            return "per_try_idle_timeout", "unsupported"
         return None
 
     @property

@@ -7,6 +7,7 @@ a response head went out there are no further attempts.
 from __future__ import annotations
 
 import random
+import time
 
 from sidecar.balancing.hosts import Host
 from sidecar.balancing.limits import Limits
@@ -58,6 +59,8 @@ class Attempts:
     responded = False
     sent_s = 0.0
     try_deadline_s = NEVER
+    try_idle_deadline_s = NEVER
+    """Of an attempt whose upstream says nothing (per_try_idle_timeout)."""
     trailers: Headers | None = None
     upgrade = b""
     failure = ""
@@ -152,6 +155,9 @@ class Attempts:
         done, upgrade = self.request_done, self.upgrade
         chunked = not upgrade and self._body_is_chunked
         self.sent_s = self.dispatcher.time()
+        if self.retry.per_try_idle_s:
+            self._try_moves()
+            self._arm()
         head = self._wire_head(self.host, chunked=chunked)
         end = done and not chunked and not self._kept
         upstream.send(self, head, self.head.method, end=end, chunked=chunked, upgrade=upgrade)
@@ -163,6 +169,11 @@ class Attempts:
             upstream.send_body(b"", True, self.trailers)
         if self._kept:
             self._forget_body(self._may_retry and self.kept_bytes <= KEPT_BYTES_MAX)
+
+    def _try_moves(self) -> None:
+        """Something came from the upstream, or went to it."""
+        idle_s = self.retry.per_try_idle_s
+        self.try_idle_deadline_s = self.dispatcher.time() + idle_s if idle_s else NEVER
 
     def _forget_body(self, retriable: bool) -> None:
         """The upstream has what was kept: keep it on only for another attempt, and let the client go on."""
@@ -186,6 +197,8 @@ class Attempts:
         upstream = self.upstream
         if upstream is not None and upstream.consumer is self:
             upstream.send_body(data, end, trailers)
+            if self.retry.per_try_idle_s:
+                self._try_moves()
         if upstream is None or self._may_retry:
             if data:
                 self._kept += (data,)
@@ -199,7 +212,7 @@ class Attempts:
     def _release(self) -> None:
         """The attempt is over, whatever came of it."""
         host, cluster = self.host, self.cluster
-        self.try_deadline_s = NEVER
+        self.try_deadline_s = self.try_idle_deadline_s = NEVER
         if cluster is None:
             return
         if self._retry_counted:
@@ -243,22 +256,27 @@ class Attempts:
         if cluster.watched:
             cluster.answered(host, message.head)
         headers = message.head.headers
-        if self._may_retry and (status >= 400 or b"grpc-status" in headers or status in self.retry.status_codes):
-            code = headers.get(b"grpc-status")
-            if (
-                self.retry.retriable(
-                    Outcome.RESPONSE,
-                    status,
-                    grpc_status=_GRPC_CODES.get(code) if code is not None else None,
-                    ratelimited=b"x-envoy-ratelimited" in headers,
-                )
-                and self._try_again()
-            ):
+        if self._may_retry and self._response_retriable(status, headers):
+            wait_s = self.retry.reset_s(headers, time.time(), self._rng()) if self.retry.resets is not None else None
+            if self._try_again(wait_s):
                 return
         self.try_deadline_s = NEVER
+        if self.retry.per_try_idle_s:
+            self._try_moves()
         if end:
             self._release()
         self._deliver(message, body, end)
+
+    def _response_retriable(self, status: int, headers: Headers) -> bool:
+        rules = self.retry
+        if status < 400 and not rules.headers and b"grpc-status" not in headers and status not in rules.status_codes:
+            return False
+        code = headers.get(b"grpc-status")
+        ratelimited = b"x-envoy-ratelimited" in headers
+        if rules.headers and not ratelimited and rules.retriable_headers(headers):
+            return True
+        grpc_status = _GRPC_CODES.get(code) if code is not None else None
+        return rules.retriable(Outcome.RESPONSE, status, grpc_status=grpc_status, ratelimited=ratelimited)
 
     def on_reset(self, reset: Reset, detail: str) -> None:
         upstream, self.upstream = self.upstream, None
@@ -301,21 +319,27 @@ class Attempts:
             and b"content-length" not in self.head.headers
         )
 
-    def _per_try_timeout(self) -> None:
+    def _per_try_timeout(self, reply: Reply = local_reply.PER_TRY_TIMEOUT) -> None:
         cluster = self.cluster
         assert cluster is not None
         assert self.host is not None
-        cluster.stats.rq_per_try_timeout.value += 1
+        if reply is local_reply.PER_TRY_TIMEOUT:
+            cluster.stats.rq_per_try_timeout.value += 1
+        else:
+            cluster.stats.count("upstream_rq_per_try_idle_timeout")
         cluster.failed(self.host, timeout=True)
         if self._may_retry and self.retry.retriable(Outcome.PER_TRY_TIMEOUT) and self._try_again():
             return
         self._abandon()
-        self._reply(local_reply.PER_TRY_TIMEOUT)
+        self._reply(reply)
 
     # Again
 
-    def _try_again(self) -> bool:
-        """Start the next attempt after its back-off. False = no try is left, or the cluster's retries are in use."""
+    def _try_again(self, wait_s: float | None = None) -> bool:
+        """Start the next attempt after its back-off, or after `wait_s`, which the response asked for.
+
+        False = no try is left, or the cluster's retries are in use.
+        """
         cluster = self.cluster
         assert cluster is not None
         retries_done = self.attempts - 1
@@ -329,7 +353,8 @@ class Attempts:
         self._abandon()
         self._retry_counted = True
         cluster.stats.rq_retry.value += 1
-        delay_s = self.retry.back_off_s(self.attempts, self._rng())
+        cluster.stats.count(f"upstream_rq_retry_backoff_{'exponential' if wait_s is None else 'ratelimited'}")
+        delay_s = self.retry.back_off_s(self.attempts, self._rng()) if wait_s is None else wait_s
         self.dispatcher.loop.call_later(delay_s, self._retry_now)
         return True
 

@@ -187,6 +187,8 @@ class Responding(Attempts):
     def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None:
         self.bytes_sent += len(data)
         self.last_activity_s = self.dispatcher.time()
+        if self.retry.per_try_idle_s:
+            self._try_moves()
         self.stream.send_body(data, end, trailers)
         if end:
             if self.upgrade:
@@ -241,7 +243,7 @@ class Responding(Attempts):
     def _arm(self) -> None:
         """The stream's timer at the earliest of our deadlines."""
         due = self.route_deadline_s
-        due = min(due, self.try_deadline_s)
+        due = min(due, self.try_deadline_s, self.try_idle_deadline_s)
         due = min(due, self.stream_deadline_s)
         if not self.request_done:
             due = min(due, self.request_deadline_s)
@@ -269,6 +271,8 @@ class Responding(Attempts):
             self._reply(local_reply.ROUTE_TIMEOUT)
         elif now >= self.try_deadline_s and not self.responded:
             self._per_try_timeout()
+        elif now >= self.try_idle_deadline_s and self.host is not None:
+            self._per_try_timeout(local_reply.PER_TRY_IDLE)
         elif self.idle_s and now >= self.last_activity_s + self.idle_s:
             stats.rq_idle_timeout.value += 1
             self._reply(local_reply.STREAM_IDLE if self.request_done else local_reply.REQUEST_IDLE)

@@ -25,7 +25,7 @@ from sidecar.routing.hashing import Hashing
 from sidecar.routing.header_edits import HeaderEdits, compile_edits
 from sidecar.routing.redirect import DirectResponse, Redirect
 from sidecar.routing.rewrite import host_rewrite, path_rewrite
-from sidecar.routing.timeouts import budget_of
+from sidecar.routing.timeouts import budget_of, limited_to
 
 CLUSTER_NOT_FOUND = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}
 Level = RouteConfiguration | VirtualHost | Route | ClusterWeight
@@ -51,7 +51,7 @@ class Entry:
         self.choice = choice
         self.mirrored = any(mirror.fraction < 1.0 for mirror in route.mirrors)
         """Whether a draw decides about a mirror."""
-        self.varies = _varies(route.config)
+        self.varies = _varies(route.config) or bool(route.retry_limits)
         """Whether requests of the same bytes may fare differently: a draw, or a field that we make for each."""
 
 
@@ -129,7 +129,9 @@ class HostCompiler:
     def _forward(self, compiled: CompiledRoute, route: Route, action: RouteAction) -> None:
         host = self._host
         with at("retry_policy"):
-            compiled.budget = budget_of(action, action.retry_policy or host.retry_policy)
+            policy = action.retry_policy or host.retry_policy
+            compiled.budget = budget_of(action, policy)
+            compiled.retry_limits = limited_to(policy)
         compiled.path_rewrite = path_rewrite(route.match, action)
         compiled.host_rewrite = host_rewrite(action)
         compiled.auto_host_rewrite = action.auto_host_rewrite

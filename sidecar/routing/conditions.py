@@ -14,7 +14,7 @@ from typing import TypeVar
 from sidecar.config.matching import HeaderMatcher, Int64Range, QueryParameterMatcher, StringMatcher
 from sidecar.config.refusal import Refused
 from sidecar.config.route import RouteMatch
-from sidecar.protocol.message import RequestHead
+from sidecar.protocol.message import Headers, RequestHead
 from sidecar.routing.regex import Predicate, full_match
 
 M = TypeVar("M", HeaderMatcher, QueryParameterMatcher)
@@ -64,6 +64,12 @@ def header_condition(matcher: HeaderMatcher) -> Condition:
         return test(value) != inverted
 
     return condition
+
+
+def headers_test(matcher: HeaderMatcher) -> Callable[[Headers], bool]:
+    """A matcher of a response's headers. Raises `Refused`."""
+    condition = header_condition(matcher)
+    return lambda headers: condition(RequestHead(b"", b"", headers=headers))
 
 
 def _strings(matcher: HeaderMatcher) -> Predicate:

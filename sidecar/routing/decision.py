@@ -17,6 +17,7 @@ from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
 from sidecar.policy.route_filters import NO_FILTERS, NO_SWITCHES, RouteFilter
 from sidecar.protocol.message import RequestHead, ResponseHead
+from sidecar.routing.conditions import Condition
 from sidecar.routing.hashing import NO_HASHING
 from sidecar.routing.header_edits import HeaderEdits
 from sidecar.routing.redirect import DirectResponse, Redirect
@@ -66,7 +67,7 @@ class CompiledRoute:
         "append_forwarded_host", "attempt_count_in_request", "attempt_count_in_response", "auto_host_rewrite",
         "budget", "cluster_not_found_status", "config", "decorator", "direct_response",
         "hashing", "high", "host_rewrite", "metadata", "mirrors", "name", "path_rewrite", "position",
-        "redirect", "upgrades", "virtual_host",
+        "redirect", "retry_limits", "upgrades", "virtual_host",
     )  # fmt: skip
 
     def __init__(self, config: Route, *, virtual_host: str, position: int) -> None:
@@ -78,6 +79,8 @@ class CompiledRoute:
         self.metadata: Mapping[str, Any] | None = config.metadata.filter_metadata if config.metadata else None
         self.decorator: str = config.decorator.operation if config.decorator else ""
         self.budget = Budget()
+        self.retry_limits: tuple[Condition, ...] = ()
+        """Requests for which none of these holds are never tried again; empty = all may be."""
         self.redirect: Redirect | None = None
         self.direct_response: DirectResponse | None = None
         self.path_rewrite: PathRewrite | None = None

@@ -7,7 +7,9 @@ and weights are unchanged. Requests under way keep the decision they have.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+from sidecar.balancing.retry import NO_RETRIES
 from sidecar.config.refusal import Refusal, Refused
 from sidecar.config.route import RouteConfiguration, VirtualHost
 from sidecar.protocol.message import RequestHead
@@ -95,6 +97,9 @@ class RouteTable:
                     decision = self._with_mirrors(entry, decision)
                 if not ASKED.isdisjoint(head.headers.index()):
                     decision = _as_asked(decision, head)
+                limits = entry.route.retry_limits
+                if limits and not any(condition(head) for condition in limits):
+                    decision = decision.but(budget=replace(decision.budget, retry=NO_RETRIES))
                 return decision
         return None
 

@@ -7,12 +7,16 @@ deadline in grpc-timeout, if the route lets them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from sidecar.balancing.retry import KNOWN_WORDS, NO_RETRIES, RetryRules, split_words
+from sidecar.balancing.retry import KNOWN_WORDS, NO_RETRIES, ResetTimes, RetryRules, split_words
+from sidecar.config.matching import HeaderMatcher
 from sidecar.config.refusal import Refused
 from sidecar.config.route_action import RetryPolicy, RouteAction
 from sidecar.protocol.message import Headers
+from sidecar.routing.conditions import Condition, header_condition, headers_test
 
 TIMEOUT_MS = b"x-envoy-upstream-rq-timeout-ms"
 PER_TRY_TIMEOUT_MS = b"x-envoy-upstream-rq-per-try-timeout-ms"
@@ -20,8 +24,11 @@ RETRY_ON = b"x-envoy-retry-on"
 RETRY_GRPC_ON = b"x-envoy-retry-grpc-on"
 MAX_RETRIES = b"x-envoy-max-retries"
 RETRIABLE_CODES = b"x-envoy-retriable-status-codes"
+RETRIABLE_HEADERS = b"x-envoy-retriable-header-names"
 GRPC_TIMEOUT = b"grpc-timeout"
-OVERRIDES = frozenset({TIMEOUT_MS, PER_TRY_TIMEOUT_MS, RETRY_ON, RETRY_GRPC_ON, MAX_RETRIES, RETRIABLE_CODES})
+OVERRIDES = frozenset(
+    {TIMEOUT_MS, PER_TRY_TIMEOUT_MS, RETRY_ON, RETRY_GRPC_ON, MAX_RETRIES, RETRIABLE_CODES, RETRIABLE_HEADERS}
+)
 ASKED = OVERRIDES | {GRPC_TIMEOUT}
 """Requests with none of these take what the route says."""
 
@@ -41,15 +48,11 @@ class Budget:
 
 
 def retry_rules(policy: RetryPolicy | None) -> RetryRules:
-    """Raises `Refused` for what retries cannot look at yet."""
+    """Raises `Refused` for a matcher that cannot be."""
     if policy is None:
         return NO_RETRIES
-    for field in ("retriable_headers", "retriable_request_headers", "rate_limited_retry_back_off"):
-        if getattr(policy, field):
-            raise Refused("unsupported", field)
     words = frozenset(policy.conditions)
-    if "retriable-headers" in words:
-        raise Refused("retriable-headers is unsupported", "retry_on")
+    limited = policy.rate_limited_retry_back_off
     rules = RetryRules(
         words=words,
         retries=policy.num_retries if words else 0,
@@ -57,12 +60,43 @@ def retry_rules(policy: RetryPolicy | None) -> RetryRules:
         status_codes=frozenset(policy.retriable_status_codes),
         avoid_previous_hosts=bool(policy.retry_host_predicate),
         host_attempts=max(1, policy.host_selection_retry_max_attempts),
+        per_try_idle_s=policy.per_try_idle_timeout,
+        headers=_response_tests(policy.retriable_headers),
+        resets=(
+            ResetTimes(
+                tuple((one.name.lower().encode(), one.format == "UNIX_TIMESTAMP") for one in limited.reset_headers),
+                limited.max_interval,
+            )
+            if limited is not None
+            else None
+        ),
     )
     back_off = policy.retry_back_off
     if back_off is None:
         return rules
     longest = back_off.max_interval if back_off.max_interval is not None else 10 * back_off.base_interval
     return replace(rules, base_interval_s=back_off.base_interval, max_interval_s=longest)
+
+
+def _response_tests(matchers: tuple[HeaderMatcher, ...]) -> tuple[Callable[[Headers], bool], ...]:
+    tests = []
+    for index, matcher in enumerate(matchers):
+        try:
+            tests.append(headers_test(matcher))
+        except Refused as refused:
+            raise refused.at(f"retriable_headers[{index}]") from None
+    return tuple(tests)
+
+
+def limited_to(policy: RetryPolicy | None) -> tuple[Condition, ...]:
+    """retriable_request_headers: one of them must hold, or the request is never tried again. () = no such limit."""
+    found = []
+    for index, matcher in enumerate(policy.retriable_request_headers if policy is not None else ()):
+        try:
+            found.append(header_condition(matcher))
+        except Refused as refused:
+            raise refused.at(f"retriable_request_headers[{index}]") from None
+    return tuple(found)
 
 
 def budget_of(action: RouteAction, policy: RetryPolicy | None) -> Budget:
@@ -91,13 +125,17 @@ def asked(budget: Budget, action: RouteAction, headers: Headers) -> Budget:
 def _retry(rules: RetryRules, headers: Headers) -> RetryRules:
     words = set(split_words((headers.get(RETRY_ON) or b"").decode("latin-1")))
     words |= set(split_words((headers.get(RETRY_GRPC_ON) or b"").decode("latin-1")))
-    words &= KNOWN_WORDS - {"retriable-headers"}
+    words &= KNOWN_WORDS
+    names = [one.strip(b" ").lower() for one in (headers.get(RETRIABLE_HEADERS) or b"").split(b",")]
+    tests = tuple(partial(_is_present, name) for name in names if name)
     retries, per_try = _number(headers.get(MAX_RETRIES)), _number(headers.get(PER_TRY_TIMEOUT_MS))
     numbers = [_number(one.strip(b" ")) for one in (headers.get(RETRIABLE_CODES) or b"").split(b",")]
     codes = frozenset(code for code in numbers if code is not None)
     if words:
         # Asking for retries alone means one; the words join those of the route.
         rules = replace(rules, words=rules.words | words, retries=rules.retries or 1)
+    if tests:
+        rules = replace(rules, headers=rules.headers + tests)
     if codes:
         rules = replace(rules, status_codes=rules.status_codes | codes)
     if retries is not None and rules.words:
@@ -105,6 +143,10 @@ def _retry(rules: RetryRules, headers: Headers) -> RetryRules:
     if per_try is not None:
         rules = replace(rules, per_try_timeout_s=per_try / 1000 or None)
     return rules
+
+
+def _is_present(name: bytes, headers: Headers) -> bool:
+    return name in headers
 
 
 def _grpc(budget: Budget, action: RouteAction, headers: Headers) -> Budget:

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules, unknown_words
+from sidecar.balancing.retry import NO_RETRIES, Outcome, ResetTimes, RetryRules, unknown_words
+from sidecar.protocol.message import Headers
 
 ISTIO_DEFAULT = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 RESPONSE = Outcome.RESPONSE
@@ -67,3 +68,33 @@ def test_back_off_is_jittered_and_capped() -> None:
 def test_unknown_words() -> None:
     assert unknown_words("5xx, nonsense,reset") == ["nonsense"]
     assert NO_RETRIES.retries == 0
+
+
+RESETS = ResetTimes(((b"x-reset", False), (b"x-at", True)), 60.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({b"x-reset": b"5"}, 5.0),
+        ({b"x-at": b"1010"}, 10.0),
+        ({b"x-at": b"990"}, None),
+        ({b"x-reset": b"61", b"x-at": b"1010"}, 10.0),
+        ({b"x-reset": b"60"}, 60.0),
+        ({b"x-reset": b"0"}, None),
+        ({b"x-reset": b" 5"}, None),
+        ({b"x-reset": b"-5"}, None),
+        ({b"x-reset": b"9" * 30}, None),
+        ({}, None),
+    ],
+)
+def test_reset_times(headers: dict[bytes, bytes], wait_s: float | None) -> None:
+    assert RESETS.wait_s(Headers(list(headers.items())), 1000.0) == wait_s
+
+
+def test_reset_wait_is_lengthened_by_up_to_half() -> None:
+    rng, rules, headers = random.Random(1), RetryRules(resets=RESETS), Headers([(b"x-reset", b"4")])
+    waits = [rules.reset_s(headers, 0.0, rng) or 0.0 for _ in range(200)]
+    assert 4.0 <= min(waits) < 4.2
+    assert 5.8 < max(waits) <= 6.0
+    assert RetryRules().reset_s(headers, 0.0, rng) is None

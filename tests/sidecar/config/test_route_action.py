@@ -63,7 +63,11 @@ def test_istios_retry_policy() -> None:
         (WeightedCluster, {"clusters": [{"name": "a", "weight": 1}], "total_weight": 100}, "total_weight"),
         (RetryPolicy, {"retry_on": "5xx,sometimes"}, "retry_on"),
         (RetryPolicy, {"retry_back_off": {"base_interval": "2s", "max_interval": "1s"}}, "retry_back_off.max_interval"),
-        (RetryPolicy, {"per_try_idle_timeout": "1s"}, "per_try_idle_timeout"),
+        (
+            RetryPolicy,
+            {"rate_limited_retry_back_off": {"reset_headers": []}},
+            "rate_limited_retry_back_off.reset_headers",
+        ),
         (RedirectAction, {"https_redirect": True, "scheme_redirect": "http"}, "scheme_redirect"),
         (RedirectAction, {"response_code": "MULTIPLE_CHOICES"}, "response_code"),
         (DirectResponseAction, {"status": 700}, "status"),

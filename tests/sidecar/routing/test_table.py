@@ -143,8 +143,9 @@ def test_entries_are_kept_in_order_for_those_who_explain() -> None:
         ([to("a"), to("b", safe_regex={"regex": "("})], "virtual_hosts[0].routes[1].match.safe_regex.regex"),
         ([to("a", headers=[{"name": "h", "string_match": {"safe_regex": {"regex": "("}}}])],
          "virtual_hosts[0].routes[0].match.headers[0].string_match.safe_regex.regex"),
-        ([{"match": {"prefix": "/"}, "route": {"cluster": "a", "retry_policy": {"retry_on": "retriable-headers"}}}],
-         "virtual_hosts[0].routes[0].route.retry_policy.retry_on"),
+        ([{"match": {"prefix": "/"}, "route": {"cluster": "a", "retry_policy": {"retriable_headers": [
+            {"name": "x", "safe_regex_match": {"regex": "("}}]}}}],
+         "virtual_hosts[0].routes[0].route.retry_policy.retriable_headers[0].safe_regex_match.regex"),
         ([{**to("a"), "request_headers_to_remove": [":path"]}],
          "virtual_hosts[0].routes[0].request_headers_to_remove[0]"),
         ([{"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "x" * 4097}}}],

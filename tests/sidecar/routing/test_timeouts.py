@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from sidecar.balancing.retry import ResetTimes
 from sidecar.config.decode import decode
 from sidecar.config.refusal import Refused
 from sidecar.config.route_action import RetryPolicy, RouteAction
-from sidecar.routing.timeouts import Budget, asked, budget_of, grpc_timeout_s, retry_rules
+from sidecar.protocol.message import Headers
+from sidecar.routing.timeouts import Budget, asked, budget_of, grpc_timeout_s, limited_to, retry_rules
 from tests.sidecar.routing.requests import get
 
 
@@ -113,15 +115,30 @@ def test_a_grpc_deadline(action: dict[str, Any], timeout_s: float, stream_s: flo
     assert (found.timeout_s, found.stream_s) == (timeout_s, stream_s)
 
 
-@pytest.mark.parametrize(
-    ("policy", "path"),
-    [
-        ({"retry_on": "retriable-headers"}, "retry_on"),
-        ({"retry_on": "5xx", "retriable_headers": [{"name": "x"}]}, "retriable_headers"),
-        ({"retry_on": "5xx", "rate_limited_retry_back_off": {"reset_headers": []}}, "rate_limited_retry_back_off"),
-    ],
-)
-def test_refused(policy: dict[str, Any], path: str) -> None:
+@pytest.mark.parametrize("field", ["retriable_headers", "retriable_request_headers"])
+def test_refused(field: str) -> None:
+    bad = {"name": "x", "string_match": {"safe_regex": {"regex": "("}}}
+    decoded = decode(RetryPolicy, {field: [bad]})
     with pytest.raises(Refused) as caught:
-        retry_rules(decode(RetryPolicy, policy))
-    assert caught.value.refusal.path == path
+        retry_rules(decoded)
+        limited_to(decoded)
+    assert caught.value.refusal.path == f"{field}[0].string_match.safe_regex.regex"
+
+
+def test_headers_that_ask_for_another_try() -> None:
+    rules = retry_rules(
+        decode(RetryPolicy, {"retry_on": "retriable-headers", "retriable_headers": [{"name": "X-Again"}]})
+    )
+    assert rules.retriable_headers(Headers([(b"x-again", b"")]))
+    assert not rules.retriable_headers(Headers([(b"x-other", b"")]))
+    asked_for = budget({}, x_envoy_retry_on="retriable-headers", x_envoy_retriable_header_names="x-a, x-b").retry
+    assert asked_for.retriable_headers(Headers([(b"x-b", b"")]))
+    assert not asked_for.retriable_headers(Headers([(b"x-again", b"")]))
+
+
+def test_reset_headers() -> None:
+    headers = [{"name": "X-Reset"}, {"name": "x-at", "format": "UNIX_TIMESTAMP"}]
+    back_off = {"reset_headers": headers, "max_interval": "60s"}
+    resets = retry_rules(decode(RetryPolicy, {"rate_limited_retry_back_off": back_off})).resets
+    assert resets is not None
+    assert resets == ResetTimes(((b"x-reset", False), (b"x-at", True)), 60.0)
