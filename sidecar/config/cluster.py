@@ -8,7 +8,7 @@ from sidecar.config.circuit_breakers import CircuitBreakers, OutlierDetection
 from sidecar.config.core import BindConfig, ConfigSource, Metadata
 from sidecar.config.endpoint import ClusterLoadAssignment
 from sidecar.config.health_check import HealthCheck
-from sidecar.config.http_connection_manager import Http1ProtocolOptions, HttpProtocolOptions
+from sidecar.config.http_connection_manager import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from sidecar.config.load_balancing import (
     CommonLbConfig,
     LbSubsetConfig,
@@ -57,11 +57,18 @@ class UpstreamConnectionOptions(Message, frozen=True, kw_only=True):
 
 
 class ExplicitHttpConfig(Message, frozen=True, kw_only=True):
-    """HTTP/1.1 to endpoints."""
+    """HTTP/1.1 or HTTP/2 to endpoints."""
 
-    EXACTLY_ONE = (("http_protocol_options",),)
+    EXACTLY_ONE = (("http_protocol_options", "http2_protocol_options"),)
 
     http_protocol_options: Http1ProtocolOptions | None = None
+    http2_protocol_options: Http2ProtocolOptions | None = None
+    """By prior knowledge; over TLS, `alpn_protocols` should say `h2`."""
+
+    def problem(self) -> tuple[str, str] | None:
+        if self.http2_protocol_options is not None and self.http2_protocol_options.allow_connect:
+            return "http2_protocol_options.allow_connect", "upgrades towards HTTP/2 endpoints are not supported"
+        return None
 
 
 class AutomaticNames(Message, frozen=True, kw_only=True):

@@ -15,13 +15,15 @@ from sidecar.balancing.retry import NO_RETRIES, Outcome, RetryRules
 from sidecar.exchange import local_reply
 from sidecar.exchange.cluster import Cluster
 from sidecar.exchange.endpoints import Destination
-from sidecar.exchange.http1_client import Http1Client, Reset
+from sidecar.exchange.http1_client import Reset
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.pool import Pool
+from sidecar.exchange.upstream import Upstream
 from sidecar.net.dispatcher import Dispatcher
 from sidecar.net.timers import NEVER
 from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.http1_write import request_head
+from sidecar.protocol.http2_headers import request_block
 from sidecar.protocol.message import Headers, RequestHead
 
 KEPT_BYTES_MAX = 64 * 1024
@@ -32,7 +34,10 @@ _OUTCOMES = {
     Reset.CONNECTION_TIMEOUT: Outcome.CONNECT_FAILURE,
     Reset.CONNECTION_TERMINATION: Outcome.RESET,
     Reset.PROTOCOL_ERROR: Outcome.RESET,
+    Reset.REMOTE_RESET: Outcome.RESET,
+    Reset.REMOTE_REFUSED: Outcome.REFUSED_STREAM,
 }
+_RECEIVED = (Reset.CONNECTION_TERMINATION, Reset.PROTOCOL_ERROR, Reset.REMOTE_RESET, Reset.REMOTE_REFUSED)
 _REPLAYABLE = (b"GET", b"HEAD", b"OPTIONS")
 
 
@@ -43,9 +48,9 @@ class Attempts:
     # set costs nothing.
     cluster: Cluster | None = None
     host: Host | None = None
-    upstream: Http1Client | None = None
+    upstream: Upstream | None = None
     used_host: Destination | None = None
-    used_upstream: Http1Client | None = None
+    used_upstream: Upstream | None = None
     """The endpoint of the latest attempt, and the connection to it, for the record."""
     limits: Limits
     """Of the cluster, for our priority; set with the first attempt."""
@@ -98,6 +103,9 @@ class Attempts:
     def _wire_head(self, host: Host, *, chunked: bool) -> bytes:
         return request_head(self.head, chunked=chunked, upgrade=self.upgrade)
 
+    def _head_block(self, host: Host) -> bytes:
+        return request_block(self.head)
+
     def _pick(self, cluster: Cluster) -> Host | None:
         raise NotImplementedError
 
@@ -139,13 +147,13 @@ class Attempts:
         taken = pool.free.pop() if pool.free else pool.take(self)
         if taken is None:
             self.pool_waiting = pool
-        elif isinstance(taken, Http1Client):
-            self.on_connected(taken)
-        else:
+        elif isinstance(taken, Reset):
             self._release()
             self._reply(local_reply.upstream_reset(taken, "", retried=False))
+        else:
+            self.on_connected(taken)
 
-    def on_connected(self, upstream: Http1Client) -> None:
+    def on_connected(self, upstream: Upstream) -> None:
         self.pool_waiting = None
         self.upstream = upstream
         assert self.host is not None
@@ -158,7 +166,7 @@ class Attempts:
         if self.retry.per_try_idle_s:
             self._try_moves()
             self._arm()
-        head = self._wire_head(self.host, chunked=chunked)
+        head = self._head_block(self.host) if upstream.http2 else self._wire_head(self.host, chunked=chunked)
         end = done and not chunked and not self._kept
         upstream.send(self, head, self.head.method, end=end, chunked=chunked, upgrade=upgrade)
         if end:
@@ -285,7 +293,7 @@ class Attempts:
         host, cluster = self.host, self.cluster
         assert host is not None
         assert cluster is not None
-        if reset is Reset.CONNECTION_TERMINATION or reset is Reset.PROTOCOL_ERROR:
+        if reset in _RECEIVED:
             cluster.stats.rq_rx_reset.value += 1
         if self.responded:
             self._release()
@@ -304,7 +312,7 @@ class Attempts:
         self._release()
         self._reply(local_reply.upstream_reset(reset, detail, retried=self.attempts > 1))
 
-    def _was_stale(self, upstream: Http1Client | None, reset: Reset) -> bool:
+    def _was_stale(self, upstream: Upstream | None, reset: Reset) -> bool:
         """The server closed a kept connection just as we used it: a safe request is sent once more (RFC 9110 9.2.2)."""
         return (
             upstream is not None

@@ -23,6 +23,7 @@ from sidecar.exchange.cluster_stats import DISCOVERY, HEALTH_CHECK, OUTLIER, Clu
 from sidecar.exchange.endpoints import Destination, Endpoints, weights_of
 from sidecar.exchange.guard import Guard
 from sidecar.exchange.health_checks import HealthChecker
+from sidecar.exchange.http2_pool import Http2Pool, http2_speech
 from sidecar.exchange.policies import lb_rules, limits_of, outlier_rules, subset_rules
 from sidecar.exchange.pool import Pool
 from sidecar.exchange.targets import Transports, header_for, named
@@ -42,10 +43,11 @@ _NO_METADATA = Metadata()
 
 class Cluster:
     __slots__ = (
-        "_dispatcher", "_endpoints", "_guard", "_needs_time", "_rng", "_sweep_timer", "_transports", "_weights",
-        "balancer", "checker", "client_pools", "closed", "config", "consistent", "destination_header", "high_limits",
-        "high_pools", "hosts", "limits", "metadata", "name", "outlier", "passthrough", "plain", "pools", "service",
-        "sni_header", "stats", "subsets", "warm", "warmed", "watched",
+        "_dispatcher", "_endpoints", "_guard", "_http2", "_needs_time", "_rng", "_sweep_timer", "_transports",
+        "_weights", "balancer", "checker", "client_pools", "closed", "config", "consistent",
+        "destination_header", "high_limits", "high_pools", "hosts", "http2", "limits", "metadata", "name",
+        "outlier", "passthrough", "plain", "pools", "service", "sni_header", "stats", "subsets", "warm",
+        "warmed", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +88,9 @@ class Cluster:
         self.high_pools: dict[str, Pool] = {}
         """Of requests whose route has priority HIGH: they never wait behind the others."""
         self.client_pools = ClientPools()
+        self._http2 = http2_speech(config, stats)
+        self.http2 = self._http2 is not None
+        """Spoken to its endpoints."""
         options = config.http_options.upstream_http_protocol_options
         self.sni_header = options.sni_header if options is not None else b""
         """Where the server name of upstream TLS comes from; b"" = the configuration."""
@@ -272,7 +277,8 @@ class Cluster:
 
     def _new_pool(self, plan: Plan, *, high: bool) -> Pool:
         common = self.config.http_options.common_http_protocol_options
-        return Pool(
+        kind = Http2Pool if self.http2 else Pool
+        pool = kind(
             self._dispatcher,
             plan,
             limits=self.high_limits if high else self.limits,
@@ -282,6 +288,9 @@ class Cluster:
             duration_s=common.max_connection_duration or 0.0,
             keep_case=self.config.http_options.keeps_case,
         )
+        if isinstance(pool, Http2Pool) and self._http2 is not None:
+            pool.speak(*self._http2)
+        return pool
 
     # Passive health
 

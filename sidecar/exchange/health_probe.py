@@ -9,6 +9,7 @@ from sidecar.balancing.health import Verdict
 from sidecar.config.health_check import HttpHealthCheck, TcpHealthCheck
 from sidecar.config.matching import Int64Range
 from sidecar.exchange.http1_client import Http1Client, Reset
+from sidecar.exchange.upstream import Upstream
 from sidecar.net.connection import Connection
 from sidecar.net.dial import Dial, Dialled, Failed, Plan
 from sidecar.net.dispatcher import Dispatcher
@@ -85,7 +86,7 @@ class HttpProbe:
         self._upstream = Http1Client(self, Connection(self._dispatcher, outcome.sock))
         self.on_connected(self._upstream)
 
-    def on_connected(self, upstream: Http1Client) -> None:
+    def on_connected(self, upstream: Upstream) -> None:
         upstream.send(self, request_head(self._head, chunked=False), self._head.method, end=True, chunked=False)
 
     def reset(self) -> None:

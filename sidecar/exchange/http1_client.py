@@ -24,6 +24,7 @@ from sidecar.protocol.http1_write import chunk, last_chunk
 from sidecar.protocol.message import Headers
 
 if TYPE_CHECKING:
+    from sidecar.exchange.upstream import Upstream
     from sidecar.net.dial import Plan
 
 INFORMATIONAL_MAX = 8
@@ -38,12 +39,14 @@ class Reset(Enum):
     CONNECTION_TERMINATION = "connection termination"
     PROTOCOL_ERROR = "protocol error"
     OVERFLOW = "overflow"
+    REMOTE_RESET = "remote reset"
+    REMOTE_REFUSED = "remote refused stream reset"
 
 
 class Consumer(Protocol):
     """Who waits for the response; nothing is called after the end or a reset."""
 
-    def on_connected(self, upstream: Http1Client) -> None: ...
+    def on_connected(self, upstream: Upstream) -> None: ...
     def on_continue(self) -> None: ...
     def on_response(self, message: ResponseMessage, body: bytes, end: bool) -> None: ...
     def on_data(self, data: bytes, end: bool, trailers: Headers | None) -> None: ...
@@ -65,6 +68,7 @@ class Owner(Protocol):
 
 
 class Http1Client:
+    http2 = False
     __slots__ = (
         "_body",
         "_buffer",
@@ -146,6 +150,22 @@ class Http1Client:
         self.connection.write(data)
         if end:
             self._request_done = True
+
+    def send_tunnel(self, data: bytes, end: bool) -> None:
+        self.connection.write(data)
+        if end:
+            self.connection.write_eof()
+
+    def end_tunnel(self) -> None:
+        self.consumer = None
+        self.pool.gone(self)
+        self.connection.close()
+
+    def pause_reading(self) -> None:
+        self.connection.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.connection.resume_reading()
 
     def abandon(self) -> None:
         """The consumer wants no more of this response: the connection cannot be used again."""

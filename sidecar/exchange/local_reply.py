@@ -51,6 +51,8 @@ _RESETS = {
     Reset.CONNECTION_TERMINATION: (503, "UC", "connection_termination"),
     Reset.PROTOCOL_ERROR: (502, "UPE", "protocol_error"),
     Reset.OVERFLOW: (503, "UO", "overflow"),
+    Reset.REMOTE_RESET: (503, "UR", "remote_reset"),
+    Reset.REMOTE_REFUSED: (503, "UR", "remote_refused_stream_reset"),
 }
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from sidecar.balancing.hosts import Host
 from sidecar.exchange.cluster import Cluster
-from sidecar.exchange.http1_client import Http1Client, Reset
+from sidecar.exchange.http1_client import Reset
+from sidecar.exchange.upstream import Upstream
 from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.http1_write import request_head
+from sidecar.protocol.http2_headers import request_block
 from sidecar.protocol.message import Headers, RequestHead
 from sidecar.routing.decision import Mirror
 
@@ -62,13 +64,13 @@ class Copy:
         cluster.stats.rq_total.value += 1
         cluster.stats.rq_active.value += 1
         taken = cluster.pool(host).take(self)
-        if isinstance(taken, Http1Client):
-            self.on_connected(taken)
-        elif taken is not None:
+        if isinstance(taken, Reset):
             self._release()
+        elif taken is not None:
+            self.on_connected(taken)
 
-    def on_connected(self, upstream: Http1Client) -> None:
-        head = request_head(self._head, chunked=self._chunked)
+    def on_connected(self, upstream: Upstream) -> None:
+        head = request_block(self._head) if upstream.http2 else request_head(self._head, chunked=self._chunked)
         body = self._body
         more = bool(body) or self._chunked
         upstream.send(self, head, self._head.method, end=not more, chunked=self._chunked)

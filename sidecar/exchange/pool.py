@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
+from typing import Protocol
 
 from sidecar.balancing.limits import Limits
 from sidecar.exchange.cluster_stats import ClusterStats
 from sidecar.exchange.http1_client import Consumer, Http1Client, Reset
+from sidecar.exchange.upstream import Upstream
 from sidecar.net.connection import Connection
 from sidecar.net.dial import Dial, Dialled, Failed, Plan
 from sidecar.net.dispatcher import Dispatcher
@@ -23,7 +25,18 @@ IDLE_CONNECTIONS_MAX = 256
 """Idle connections kept to one endpoint."""
 
 
+class Pooled(Protocol):
+    """A connection of a pool."""
+
+    connection: Connection
+    opened_s: float
+    requests: int
+
+    def connection_lost(self, reason: str) -> None: ...
+
+
 class Pool:
+    CX_TOTAL = "upstream_cx_http1_total"
     __slots__ = (
         "_dials",
         "_dispatcher",
@@ -74,12 +87,12 @@ class Pool:
         self._pending: deque[Consumer] = deque()
         self._dials: set[Dial] = set()
         self._timer = dispatcher.timer(self._close_old)
-        self.connections: set[Http1Client] = set()
+        self.connections: set[Pooled] = set()
         self.closed = False
         self.cx_total = self.cx_connect_fail = 0
         self.rq_total = self.rq_success = self.rq_error = self.rq_timeout = 0
 
-    def take(self, consumer: Consumer) -> Http1Client | Reset | None:
+    def take(self, consumer: Consumer) -> Upstream | Reset | None:
         """An idle connection; OVERFLOW; or None: `on_connected` or `on_reset` of the consumer follows."""
         if self.free:
             return self.free.pop()
@@ -115,7 +128,7 @@ class Pool:
             self._dialled(outcome)
 
         self._stats.cx_total.value += 1
-        self._stats.count("upstream_cx_http1_total")
+        self._stats.count(self.CX_TOTAL)
         self.cx_total += 1
         dial = Dial(self._dispatcher, self.plan, done)
         self._dials.add(dial)
@@ -136,7 +149,10 @@ class Pool:
             self._open_for_pending()
             return
         self._stats.cx_active.value += 1
-        upstream = Http1Client(self, Connection(self._dispatcher, outcome.sock))
+        self._connected(Connection(self._dispatcher, outcome.sock))
+
+    def _connected(self, connection: Connection) -> None:
+        upstream = Http1Client(self, connection)
         self.connections.add(upstream)
         self.idle(upstream)
 
@@ -159,12 +175,12 @@ class Pool:
         if self._timer.deadline_s > due:
             self._timer.start(due - now)
 
-    def _keep_session(self, upstream: Http1Client) -> None:
+    def _keep_session(self, upstream: Pooled) -> None:
         """TLS 1.3 gives its tickets with the first bytes of the answer."""
         if self.plan.tls is not None and isinstance(upstream.connection.sock, ssl.SSLSocket):
             self.plan.tls.sessions.keep(upstream.connection.sock)
 
-    def _worn_out(self, upstream: Http1Client) -> bool:
+    def _worn_out(self, upstream: Pooled) -> bool:
         """It has had all its requests, or all its time."""
         if self._requests_max and upstream.requests >= self._requests_max:
             self._stats.count("upstream_cx_max_requests")
@@ -174,7 +190,7 @@ class Pool:
             return True
         return False
 
-    def gone(self, upstream: Http1Client) -> None:
+    def gone(self, upstream: Pooled) -> None:
         """`upstream` cannot be used again; its owner closes it. May be told twice."""
         if upstream not in self.connections:
             return

@@ -26,6 +26,7 @@ from sidecar.policy.fault import ABORT_BODY, FaultDecision
 from sidecar.protocol.http1_fields import Malformed
 from sidecar.protocol.http1_head import CHUNKED
 from sidecar.protocol.http1_write import request_head
+from sidecar.protocol.http2_headers import request_block
 from sidecar.protocol.message import Headers, ResponseHead
 from sidecar.routing.decision import RouteDecision
 from sidecar.telemetry.stats import Counter
@@ -118,7 +119,8 @@ class Exchange(Responding):
             keeps = keeps or context.sampled
         if manager.steps and any(step.pass_again(self) for step in manager.steps):
             return
-        simple = not manager.changes_heads and self.framing != CHUNKED
+        cluster = manager.clusters.get(decision.cluster)
+        simple = not manager.changes_heads and self.framing != CHUNKED and not (cluster is not None and cluster.http2)
         if simple:
             made = b"x-request-id: %s\r\n" % self.request_id if self.request_id else b""
             self.wire = b"%s%s%s\r\n" % (known.lines, made, b"" if context is None else fresh_lines(context))
@@ -133,7 +135,6 @@ class Exchange(Responding):
         self.peer = known.peer
         if manager.stream_s or decision.budget.stream_s:
             self.stream_deadline_s = self.started_s + (decision.budget.stream_s or manager.stream_s)
-        cluster = manager.clusters.get(decision.cluster)
         if cluster is None:
             self._no_cluster(decision)
             return
@@ -210,6 +211,9 @@ class Exchange(Responding):
             self._no_cluster(decision)
             return
         self.cluster = cluster
+        if self.upgrade and cluster.http2:
+            self._reply(local_reply.UPGRADE_REFUSED)  # an extended CONNECT upstream is not supported
+            return
         repeats = self.memo is not None and self._repeats(decision)
         self._prepare(decision)
         if repeats:
@@ -282,6 +286,15 @@ class Exchange(Responding):
     def _wire_head(self, host: Host, *, chunked: bool) -> bytes:
         if self.wire:
             return self.wire
+        self._tell_host(host)
+        return request_head(self.head, chunked=chunked, upgrade=self.upgrade)
+
+    def _head_block(self, host: Host) -> bytes:
+        self._tell_host(host)
+        return request_block(self.head)
+
+    def _tell_host(self, host: Host) -> None:
+        """What a head says of the attempt, and of the host it goes to."""
         decision = self.decision
         assert decision is not None
         head = self.head
@@ -293,7 +306,6 @@ class Exchange(Responding):
             head.headers.set(b"x-envoy-attempt-count", b"%d" % self.attempts)
         if route.auto_host_rewrite and host.endpoint.hostname:
             head.authority = host.endpoint.hostname.encode()
-        return request_head(head, chunked=chunked, upgrade=self.upgrade)
 
     def _pick(self, cluster: Cluster) -> Host | None:
         balancer = cluster.balancer
@@ -330,9 +342,7 @@ class Exchange(Responding):
         if self.upgrade and self.responded:
             upstream = self.upstream
             if upstream is not None:
-                upstream.connection.write(data)
-                if end:
-                    upstream.connection.write_eof()
+                upstream.send_tunnel(data, end)
             return
         self._send_body(data, end, trailers)
         if self.waiting is not None:
@@ -370,9 +380,9 @@ class Exchange(Responding):
         upstream = self.upstream
         if upstream is not None and upstream.consumer is self:
             if paused:
-                upstream.connection.pause_reading()
+                upstream.pause_reading()
             else:
-                upstream.connection.resume_reading()
+                upstream.resume_reading()
 
     def on_request_paused(self, paused: bool) -> None:
         self._pause_request(paused)

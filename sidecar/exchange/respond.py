@@ -204,9 +204,7 @@ class Responding(Attempts):
         if upstream is None:
             return
         self.upstream = None
-        upstream.consumer = None
-        upstream.pool.gone(upstream)
-        upstream.connection.close()
+        upstream.end_tunnel()
         self._release()
         self._finish("", "via_upstream")
         self.stream.end_tunnel()

@@ -126,3 +126,46 @@ async def fronted(handler: Handler, **config: Any) -> AsyncIterator[tuple[Runnin
         Peer(proxy.port()) as peer,
     ):
         yield proxy, peer
+
+
+class Server:
+    """A handler for `backend` made of the `h2` package; `answer` is called when a request is whole."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.connections: list[Any] = []
+        self.requests: list[tuple[dict[bytes, bytes], bytes, dict[bytes, bytes]]] = []
+        self.resets: list[int] = []
+        self.reset_came = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        config = h2.config.H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False)
+        connection = h2.connection.H2Connection(config)
+        self.connections.append(connection)
+        connection.initiate_connection()
+        streams: dict[int, list[Any]] = {}
+        writer.write(connection.data_to_send())
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                stream = getattr(event, "stream_id", 0)
+                match event:
+                    case h2.events.RequestReceived():
+                        streams[stream] = [dict(event.headers), b"", {}]
+                    case h2.events.DataReceived():
+                        streams[stream][1] += event.data
+                        connection.acknowledge_received_data(event.flow_controlled_length, stream)
+                    case h2.events.TrailersReceived():
+                        streams[stream][2] = dict(event.headers)
+                    case h2.events.StreamEnded():
+                        self.requests.append(tuple(streams[stream]))  # type: ignore[arg-type]
+                        self.answer(connection, stream, *streams[stream])
+                    case h2.events.StreamReset():
+                        self.resets.append(event.error_code)
+                        self.reset_came.set()
+            writer.write(connection.data_to_send())
+
+
+def http2_cluster(port: int, name: str = "b", **options: Any) -> dict[str, Any]:
+    kind = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    explicit = {"@type": kind, "explicit_http_config": {"http2_protocol_options": options}}
+    return cluster(name, port, typed_extension_protocol_options={kind.rpartition("/")[2]: explicit})

@@ -90,10 +90,13 @@ def test_automatic_names() -> None:
         (
             {
                 "typed_extension_protocol_options": {
-                    OPTIONS: {"@type": OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
+                    OPTIONS: {
+                        "@type": OPTIONS,
+                        "explicit_http_config": {"http2_protocol_options": {"allow_connect": True}},
+                    }
                 }
             },
-            f"typed_extension_protocol_options[{OPTIONS}].explicit_http_config.http2_protocol_options",
+            f"typed_extension_protocol_options[{OPTIONS}].explicit_http_config.http2_protocol_options.allow_connect",
         ),
     ],
 )
