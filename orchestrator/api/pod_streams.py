@@ -77,6 +77,9 @@ class PodStreams:
             phase = pod["status"]["phase"]
             raise bad_request(f"cannot exec into a container in a completed pod; current phase is {phase}")
         if not web_sockets.is_web_socket(request):
+            # kubectl asks again with SPDY when a WebSocket was refused, and shows only this second answer.
+            if not _runs(pod, container):
+                raise failure(500, f'unable to upgrade connection: container not found ("{container}")')
             raise failure(400, "unable to upgrade: this server carries exec over WebSocket (v5 or v4) only")
         session = node.execute(pod, container, argv, terminal=wanted.terminal)
         try:
@@ -87,6 +90,14 @@ class PodStreams:
         await remote_command.serve(web_sockets.WebSocketChannels(accepted), session, wanted)
         await accepted.close()
         return accepted
+
+
+def _runs(pod: Object, container: str) -> bool:
+    status = pod.get("status") or {}
+    lists = (status.get(name) or [] for name in ("containerStatuses", "initContainerStatuses"))
+    return any(
+        known["name"] == container and "running" in (known.get("state") or {}) for all_ in lists for known in all_
+    )
 
 
 def _ports(given: list[str]) -> list[int]:

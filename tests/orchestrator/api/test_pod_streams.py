@@ -22,7 +22,8 @@ REFUSED = [
     ("p/exec?stdout=true", 400, "must specify a command"),
     ("p/exec?command=a&stderr=true&tty=true&stdin=true", 400, "tty and stderr cannot both be true"),
     ("p/exec?command=a&stdout=true&container=x", 400, "container x is not valid for pod p"),
-    ("p/exec?command=a&stdout=true", 400, "unable to upgrade"),
+    ("p/exec?command=a&stdout=true", 500, 'container not found ("main")'),
+    ("up/exec?command=a&stdout=true", 400, "over WebSocket (v5 or v4) only"),
     ("over/exec?command=a&stdout=true", 400, "current phase is Succeeded"),
     ("p/portforward?ports=80", 400, "over WebSocket only"),
     ("over/portforward?ports=80", 400, "pod is not running. Current status=Succeeded"),
@@ -32,9 +33,12 @@ REFUSED = [
 
 async def test_refusals(server: ApiServer, http: HttpClient, make_pod: MakePod, tmp_path: Path) -> None:
     local = server.local_client
-    for name, phase in (("p", "Running"), ("over", "Succeeded")):
+    for name, phase in (("p", "Running"), ("up", "Running"), ("over", "Succeeded")):
         await local.create(POD, pod(name), "default")
         await local.patch(POD, name, {"status": {"phase": phase}}, "default", subresource="status")
+
+    running = {"containerStatuses": [{"name": "main", "state": {"running": {}}}]}
+    await local.patch(POD, "up", {"status": running}, "default", subresource="status")
 
     async def refused(path: str) -> dict[str, Any]:
         with pytest.raises(ApiError) as caught:
