@@ -7,6 +7,7 @@ from typing import Annotated
 from sidecar.config.buffer import Buffer, BufferPerRoute
 from sidecar.config.core import FractionalPercent, RuntimeFractionalPercent
 from sidecar.config.header_mutation import HeaderMutation, HeaderMutationPerRoute
+from sidecar.config.jwt_authn import JwtAuthentication, JwtPerRoute
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.matching import HeaderMatcher, StringMatcher
 from sidecar.config.message import Duration, Mark, Message, Range, UInt32
@@ -117,7 +118,16 @@ class StatsPluginConfig(Message, frozen=True, kw_only=True):
 
 
 HttpFilterConfig = Annotated[
-    Router | HTTPFault | Cors | Rbac | LocalRateLimit | HeaderMutation | Buffer | PeerMetadata | StatsPluginConfig,
+    Router
+    | HTTPFault
+    | Cors
+    | Rbac
+    | LocalRateLimit
+    | JwtAuthentication
+    | HeaderMutation
+    | Buffer
+    | PeerMetadata
+    | StatsPluginConfig,
     Mark.ANY,
 ]
 
@@ -137,7 +147,9 @@ class HttpFilter(Message, frozen=True, kw_only=True):
         return None
 
 
-RouteFilterConfig = HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit | HeaderMutationPerRoute | BufferPerRoute
+RouteFilterConfig = (
+    HTTPFault | CorsPolicy | RbacPerRoute | LocalRateLimit | JwtPerRoute | HeaderMutationPerRoute | BufferPerRoute
+)
 
 
 class FilterConfig(Message, frozen=True, kw_only=True):

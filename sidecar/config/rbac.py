@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from sidecar.config.core import CidrRange
 from sidecar.config.matching import HeaderMatcher, StringMatcher
 from sidecar.config.message import Message, Port, Range
+from sidecar.config.metadata_match import MetadataMatcher
 
 PORT_END = Range(1, 65536)
 
@@ -24,6 +25,13 @@ class PortRange(Message, frozen=True, kw_only=True):
     end: Annotated[int, PORT_END]
 
 
+class SourcedMetadata(Message, frozen=True, kw_only=True):
+    """Only what filters said of the request; a route's metadata is refused."""
+
+    metadata_matcher: MetadataMatcher
+    metadata_source: Literal["DYNAMIC"] = "DYNAMIC"
+
+
 class PermissionSet(Message, frozen=True, kw_only=True):
     rules: tuple[Permission, ...]
 
@@ -35,7 +43,7 @@ class Permission(Message, frozen=True, kw_only=True):
     EXACTLY_ONE = (
         (
             "and_rules", "or_rules", "any", "header", "url_path", "destination_ip", "destination_port",
-            "destination_port_range", "not_rule", "requested_server_name",
+            "destination_port_range", "metadata", "sourced_metadata", "not_rule", "requested_server_name",
         ),
     )  # fmt: skip
 
@@ -47,6 +55,8 @@ class Permission(Message, frozen=True, kw_only=True):
     destination_ip: CidrRange | None = None
     destination_port: Port | None = None
     destination_port_range: PortRange | None = None
+    metadata: MetadataMatcher | None = None
+    sourced_metadata: SourcedMetadata | None = None
     not_rule: Permission | None = None
     requested_server_name: StringMatcher | None = None
 
@@ -69,7 +79,7 @@ class Principal(Message, frozen=True, kw_only=True):
     EXACTLY_ONE = (
         (
             "and_ids", "or_ids", "any", "authenticated", "source_ip", "direct_remote_ip", "remote_ip", "header",
-            "url_path", "not_id",
+            "url_path", "metadata", "sourced_metadata", "not_id",
         ),
     )  # fmt: skip
 
@@ -84,6 +94,8 @@ class Principal(Message, frozen=True, kw_only=True):
     """The client, from the PROXY header where there is one."""
     header: HeaderMatcher | None = None
     url_path: PathMatcher | None = None
+    metadata: MetadataMatcher | None = None
+    sourced_metadata: SourcedMetadata | None = None
     not_id: Principal | None = None
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sidecar.config.core import Empty, HeaderValueOption, Metadata, RuntimeFractionalPercent
+from sidecar.config.core import Empty, HeaderValueOption, Metadata
 from sidecar.config.http_filters import CorsPolicy, PerFilterConfig
-from sidecar.config.matching import HeaderMatcher, QueryParameterMatcher, RegexMatcher
 from sidecar.config.message import Message, UInt32
 from sidecar.config.route_action import (
     Decorator,
@@ -16,29 +15,10 @@ from sidecar.config.route_action import (
     RetryPolicy,
     RouteAction,
 )
+from sidecar.config.route_match import RouteMatch
 
 DIRECT_RESPONSE_BYTES_MAX = 4096
 """Envoy's default bound of a direct response's body."""
-
-
-class RouteMatch(Message, frozen=True, kw_only=True):
-    EXACTLY_ONE = (("prefix", "path", "safe_regex", "path_separated_prefix"),)
-
-    prefix: str | None = None
-    path: str | None = None
-    safe_regex: RegexMatcher | None = None
-    path_separated_prefix: str | None = None
-    case_sensitive: bool = True
-    runtime_fraction: RuntimeFractionalPercent | None = None
-    headers: tuple[HeaderMatcher, ...] = ()
-    query_parameters: tuple[QueryParameterMatcher, ...] = ()
-    grpc: Empty | None = None
-
-    def problem(self) -> tuple[str, str] | None:
-        separated = self.path_separated_prefix
-        if separated is not None and (not separated.startswith("/") or separated.endswith("/")):
-            return "path_separated_prefix", "must start with / and not end with it"
-        return None
 
 
 class Route(Message, frozen=True, kw_only=True):

@@ -7,18 +7,20 @@ before and passed: only what counts or limits each request is left to do then (`
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.config.buffer import Buffer
 from sidecar.config.header_mutation import HeaderMutation
 from sidecar.config.http_filters import Cors as CorsConfig
 from sidecar.config.http_filters import HTTPFault, HttpFilter
+from sidecar.config.jwt_authn import JwtAuthentication
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.rbac import Rbac
 from sidecar.exchange.body_filters import BufferStep, MutationStep
+from sidecar.exchange.jwt_step import JwtStep
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.step import Step
-from sidecar.net.accepted import Accepted
 from sidecar.policy.fault import Fault
 from sidecar.policy.local_rate_limit import RateLimit
 from sidecar.policy.rbac import AccessRules, Subject
@@ -101,11 +103,11 @@ class RbacStep(Step):
     def answers(self, exchange: Exchange, position: int) -> bool:
         wanted = self._filter(exchange.decision)
         if wanted.shadow is not None:
-            shadowed = wanted.shadow.decide(exchange.head, _subject(exchange.stream.accepted))
+            shadowed = wanted.shadow.decide(exchange.head, _subject(exchange))
             (self._shadow_allowed if shadowed.allowed else self._shadow_denied).value += 1
         if wanted.rules is None:
             return False
-        verdict = wanted.rules.decide(exchange.head, _subject(exchange.stream.accepted))
+        verdict = wanted.rules.decide(exchange.head, _subject(exchange))
         if verdict.allowed:
             self._allowed.value += 1
             return False
@@ -181,16 +183,16 @@ class RateLimitStep(Step):
         return self.answers(exchange, 0)
 
 
-def step_of(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
+def step_of(one: HttpFilter, stats: Stats, prefix: str, rng: random.Random) -> Step | None:
     """None = the filter has no part in the request's way. `prefix` of statistics. Raises `Refused`."""
-    step = _made(one, stats, prefix)
+    step = _made(one, stats, prefix, rng)
     if step is not None:
         step.name = one.name
         step.off = one.disabled
     return step
 
 
-def _made(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
+def _made(one: HttpFilter, stats: Stats, prefix: str, rng: random.Random) -> Step | None:
     match one.typed_config:
         case CorsConfig():
             return CorsStep()
@@ -200,6 +202,8 @@ def _made(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
             return RbacStep(rbac, stats, prefix)
         case LocalRateLimit() as limit:
             return RateLimitStep(limit, stats)
+        case JwtAuthentication() as jwt:
+            return JwtStep(jwt, stats, prefix, rng)
         case HeaderMutation() as mutation:
             return MutationStep(mutation)
         case Buffer() as buffer:
@@ -207,7 +211,8 @@ def _made(one: HttpFilter, stats: Stats, prefix: str) -> Step | None:
     return None
 
 
-def _subject(accepted: Accepted) -> Subject:
+def _subject(exchange: Exchange) -> Subject:
+    accepted = exchange.stream.accepted
     names = accepted.names
     known = (*names.uris, *names.dns) or ((names.subject,) if names.subject else ())
     local = accepted.local
@@ -219,4 +224,5 @@ def _subject(accepted: Accepted) -> Subject:
         server_name=accepted.server_name,
         authenticated=bool(names.digest),
         names=known,
+        metadata=exchange.metadata,
     )

@@ -188,7 +188,7 @@ class Manager:
         steps: list[Step] = []
         for index, one in enumerate(config.http_filters):
             try:
-                step = step_of(one, around.stats, f"http.{config.stat_prefix}.")
+                step = step_of(one, around.stats, f"http.{config.stat_prefix}.", around.rng)
             except Refused as refused:
                 raise refused.at(f"http_filters[{index}].typed_config") from None
             if step is not None:

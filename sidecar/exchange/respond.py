@@ -17,6 +17,7 @@ from sidecar.exchange.known_answer import SERVICE_TIME, KnownAnswer, known_answe
 from sidecar.exchange.local_reply import Reply
 from sidecar.exchange.tracing import Context, custom_tags
 from sidecar.net.timers import NEVER
+from sidecar.policy.metadata_match import NO_METADATA, Metadata
 from sidecar.protocol.http1_head import RequestMessage
 from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.message import Field, Headers, ResponseHead, field
@@ -39,6 +40,8 @@ class Responding(Attempts):
     response: ResponseHead | None = None
     context: Context | None = None
     origin: bytes | None = None
+    metadata: Metadata = NO_METADATA
+    """What filters said of the request for those after them."""
     peer: Peer | None = None
     upstream_peer: Peer | None = None
     request_id = b""

@@ -12,8 +12,10 @@ from typing import NamedTuple, TypeVar
 
 from sidecar.config.core import CidrRange
 from sidecar.config.matching import StringMatcher
+from sidecar.config.metadata_match import MetadataMatcher
 from sidecar.config.rbac import Permission, Principal, Rules
 from sidecar.config.refusal import Refused
+from sidecar.policy.metadata_match import NO_METADATA, Metadata, metadata_condition
 from sidecar.protocol.message import GENERATED, RequestHead
 from sidecar.routing.conditions import header_condition, string_predicate
 
@@ -29,6 +31,7 @@ class Subject(NamedTuple):
     authenticated: bool
     names: tuple[str, ...]
     """URI and DNS names of a verified peer, or its subject if it has neither."""
+    metadata: Metadata = NO_METADATA
 
 
 Condition = Callable[[RequestHead, Subject], bool]
@@ -125,6 +128,10 @@ class AccessRules:
         if rule.url_path is not None:
             path = string_predicate(rule.url_path.path)
             return lambda head, subject: path(head.path.partition(b"?")[0])
+        if rule.metadata is not None:
+            return self._varying(_said(rule.metadata, "metadata"))
+        if rule.sourced_metadata is not None:
+            return self._varying(_said(rule.sourced_metadata.metadata_matcher, "sourced_metadata.metadata_matcher"))
         wanted = bool(rule.any)
         return lambda head, subject: wanted
 
@@ -152,6 +159,14 @@ def _authenticated(name: StringMatcher | None) -> Condition:
         return lambda head, subject: subject.authenticated
     fits = string_predicate(name)
     return lambda head, subject: any(fits(one.encode()) for one in subject.names)
+
+
+def _said(matcher: MetadataMatcher, field: str) -> Condition:
+    try:
+        fits = metadata_condition(matcher)
+    except Refused as refused:
+        raise refused.at(field) from None
+    return lambda head, subject: fits(subject.metadata)
 
 
 def _network(config: CidrRange, field: str) -> Callable[[str], bool]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sidecar.config.buffer import BufferPerRoute
 from sidecar.config.header_mutation import HeaderMutationPerRoute
 from sidecar.config.http_filters import RouteFilterConfig
+from sidecar.config.jwt_authn import JwtPerRoute
 from sidecar.config.local_rate_limit import LocalRateLimit
 from sidecar.config.rbac import Rbac, RbacPerRoute
 from sidecar.config.refusal import Refused
@@ -42,8 +43,13 @@ class BufferLimit(NamedTuple):
     """0 = requests are not waited for."""
 
 
+class TokenNeed(NamedTuple):
+    name: str
+    """In the filter's requirement_map; "" = no token is needed."""
+
+
 OFF = Rbac()
-RouteFilter = AccessFilter | RateLimit | RouteMutations | BufferLimit
+RouteFilter = AccessFilter | RateLimit | RouteMutations | BufferLimit | TokenNeed
 
 
 def route_filter(config: RouteFilterConfig, inner: RouteFilter | None = None) -> RouteFilter | None:
@@ -66,6 +72,8 @@ def route_filter(config: RouteFilterConfig, inner: RouteFilter | None = None) ->
                 raise refused.at("rbac") from None
         case LocalRateLimit():
             made = RateLimit(config)
+        case JwtPerRoute():
+            made = TokenNeed(config.requirement_name or "")
         case BufferPerRoute():
             made = BufferLimit(config.buffer.max_request_bytes if config.buffer is not None else 0)
     return inner if inner is not None else made

@@ -12,8 +12,9 @@ import msgspec
 from sidecar.balancing.subsets import Criteria, criteria
 from sidecar.config.http_filters import CorsPolicy, FilterConfig, HTTPFault
 from sidecar.config.refusal import Refused
-from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualHost
+from sidecar.config.route import Route, RouteConfiguration, VirtualHost
 from sidecar.config.route_action import ClusterWeight, RedirectAction, RequestMirrorPolicy, RouteAction
+from sidecar.config.route_match import RouteMatch
 from sidecar.policy.cors import Cors
 from sidecar.policy.fault import Fault
 from sidecar.policy.route_filters import NO_FILTERS, NO_SWITCHES, RouteFilter, route_filter

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sidecar.config.matching import HeaderMatcher, Int64Range, QueryParameterMatcher, StringMatcher
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 from sidecar.protocol.message import Headers, RequestHead
 from sidecar.routing.regex import Predicate, full_match
 

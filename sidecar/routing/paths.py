@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 from sidecar.routing.regex import checked, full_match_set
 
 T = TypeVar("T")

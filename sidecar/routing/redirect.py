@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
 from sidecar.config.route_action import DirectResponseAction, RedirectAction
+from sidecar.config.route_match import RouteMatch
 from sidecar.protocol.message import RequestHead
 from sidecar.routing.hosts import without_port
 from sidecar.routing.rewrite import path_rewrite

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
 from sidecar.config.route_action import RedirectAction, RegexMatchAndSubstitute, RouteAction
+from sidecar.config.route_match import RouteMatch
 from sidecar.protocol.message import RequestHead
 from sidecar.routing.regex import compiled
 

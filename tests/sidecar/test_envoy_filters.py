@@ -14,6 +14,7 @@ import pytest
 
 from tests.sidecar.engines import ROUTER, Echo, backend, call, cluster, hcm, listener, route
 from tests.sidecar.exchange.test_filters import limit, named, rbac
+from tests.sidecar.policy.tokens import jwk, jwks, token
 from tests.sidecar.test_envoy_differential import ENVOY, comparable, free_port, started
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(ENVOY is None, reason="no envoy in PATH")]
@@ -220,3 +221,100 @@ async def test_fault_limit_and_counts(tmp_path: Path) -> None:
     none = {**fault, "max_active_faults": 0}
     its = (specific(route("/a", cluster="good"), "f", none), route("/", cluster="good"))
     await same(tmp_path, (named("f", fault),), "http.t.fault", its)
+
+
+JWT = f"{_TYPES}jwt_authn.v3."
+PROVIDERS: dict[str, Any] = {
+    "rs": {
+        "issuer": "me",
+        "audiences": ["one"],
+        "local_jwks": {
+            "inline_string": jwks(jwk("RS256", kid="r"), jwk("ES256", kid="e", alg="ES256"), jwk("EdDSA", kid="o"))
+        },
+        "forward_payload_header": "x-payload",
+        "payload_in_metadata": "payload",
+        "claim_to_headers": [
+            {"header_name": "x-sub", "claim_name": "sub"},
+            {"header_name": "x-deep", "claim_name": "in.side"},
+            {"header_name": "x-list", "claim_name": "groups"},
+        ],
+    },
+    "kept": {
+        "issuer": "other",
+        "forward": True,
+        "local_jwks": {"inline_string": jwks(jwk("HS256"))},
+        "from_params": ["token"],
+        "from_headers": [{"name": "x-token", "value_prefix": "T "}],
+        "from_cookies": ["tok"],
+    },
+}
+RS, KEPT = {"provider_name": "rs"}, {"provider_name": "kept"}
+REQUIREMENTS: dict[str, dict[str, Any]] = {
+    "/one": RS,
+    "/kept": KEPT,
+    "/any": {"requires_any": {"requirements": [RS, KEPT]}},
+    "/all": {"requires_all": {"requirements": [RS, KEPT]}},
+    "/maybe": {"requires_any": {"requirements": [RS, {"allow_missing": {}}]}},
+    "/missing": {"allow_missing": {}},
+    "/failed": {"allow_missing_or_failed": {}},
+}
+
+
+def bearer(text: str) -> dict[str, Any]:
+    return {"headers": f"authorization: Bearer {text}\r\nx-sub: forged\r\n"}
+
+
+def jwt_requests() -> Requests:
+    good = token("RS256", {"kid": "r"}, aud=["one", "two"], groups=["admin"], **{"in": {"side": 5}})
+    other = token("HS256", iss="other")
+    tokens = (
+        good,
+        token("ES256", {"kid": "e"}, aud="one"),
+        token("EdDSA", {"kid": "o"}, aud="https://one/"),
+        token("PS256", {"kid": "r"}, aud="one"),
+        token("RS256", {"kid": "x"}, aud="one"),
+        token("RS256", {"kid": "r"}, aud="three"),
+        token("RS256", {"kid": "r"}, aud="one", exp=1000),
+        token("RS256", {"kid": "r"}, aud="one", nbf=4_000_000_000),
+        token("RS256", {"kid": "r"}, iss="nobody"),
+        other,
+        good[:-6] + "AAAAAA",
+        "a.b",
+        "a.b.c",
+        "e30.e30.YQ",
+    )
+    found: list[tuple[str, dict[str, Any]]] = []
+    """Envoy keeps each refused connection for a second, so few paths see every token."""
+    for path in REQUIREMENTS:
+        found += [(path, {}), *((path, bearer(one)) for one in (tokens if path == "/one" else tokens[9:11]))]
+        found += [(f"{path}?a=1&token={other}&b", {}), (path, {"headers": f"x-token: T {other}\r\n"})]
+        found += [(path, {"headers": f"cookie: a=b; tok={other}\r\n"}), (f"{path}?token={other}", bearer(good))]
+    return (*found, ("/none", {}), ("/off", {}), ("/named", {}), ("/wrong", {}))
+
+
+async def test_tokens(tmp_path: Path) -> None:
+    rules = [{"match": {"prefix": path}, "requires": one} for path, one in REQUIREMENTS.items()]
+    config = {
+        "@type": f"{JWT}JwtAuthentication",
+        "providers": PROVIDERS,
+        "rules": rules,
+        "requirement_map": {"need": RS},
+    }
+    per_route = {"@type": f"{JWT}PerRouteConfig"}
+    its = (
+        specific(route("/off", cluster="good"), "j", {**per_route, "disabled": True}),
+        specific(route("/named", cluster="good"), "j", {**per_route, "requirement_name": "need"}),
+        specific(route("/wrong", cluster="good"), "j", {**per_route, "requirement_name": "wrong"}),
+        route("/", cluster="good"),
+    )
+    await same(tmp_path, (named("j", config),), "jwt_authn.allowed", its, jwt_requests())
+
+
+async def test_rules_about_payloads(tmp_path: Path) -> None:
+    rules = [{"match": {"prefix": "/"}, "requires": REQUIREMENTS["/failed"]}]
+    config = {"@type": f"{JWT}JwtAuthentication", "providers": PROVIDERS, "rules": rules}
+    value = {"list_match": {"one_of": {"string_match": {"exact": "admin"}}}}
+    keys = [{"key": "payload"}, {"key": "groups"}]
+    rule_of = {"metadata": {"filter": "envoy.filters.http.jwt_authn", "path": keys, "value": value}}
+    filters = (named("j", config), named("r", rbac(rule_of, "ALLOW")))
+    await same(tmp_path, filters, "rbac", (route("/", cluster="good"),), jwt_requests()[:4])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 from sidecar.config.tcp_proxy import TcpProxy
 from sidecar.subset import document, messages
 

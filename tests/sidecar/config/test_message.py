@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.config.message import Message
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 
 
 def subclasses(kind: type[Message]) -> list[type[Message]]:

@@ -33,7 +33,7 @@ def test_a_tree() -> None:
         ({}, ANY, "rules.policies[p].permissions[0]"),
         ({"any": True, "destination_port": 1}, ANY, "rules.policies[p].permissions[0].destination_port"),
         ({"and_rules": {"rules": []}}, ANY, "rules.policies[p].permissions[0].and_rules.rules"),
-        ({"metadata": {}}, ANY, "rules.policies[p].permissions[0].metadata"),
+        ({"metadata": {}}, ANY, "rules.policies[p].permissions[0].metadata.filter"),
         ({"destination_port": 65536}, ANY, "rules.policies[p].permissions[0].destination_port"),
         (ANY, {"or_ids": {"ids": []}}, "rules.policies[p].principals[0].or_ids.ids"),
         (ANY, {"filter_state": {}}, "rules.policies[p].principals[0].filter_state"),

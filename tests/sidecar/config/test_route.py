@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sidecar.config.decode import decode
-from sidecar.config.route import Route, RouteConfiguration, RouteMatch, VirtualHost
+from sidecar.config.route import Route, RouteConfiguration, VirtualHost
+from sidecar.config.route_match import RouteMatch
 from tests.sidecar.config.tables import refusal
 
 ROUTE = {"match": {"prefix": "/"}, "route": {"cluster": "a"}}

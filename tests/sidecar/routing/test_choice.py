@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from sidecar.config.route import Route, RouteMatch
+from sidecar.config.route import Route
+from sidecar.config.route_match import RouteMatch
 from sidecar.routing.choice import HEADER_CLUSTERS_MAX, Draws, FromHeader, Single, Weighted
 from sidecar.routing.decision import CompiledRoute, Edits, RouteDecision
 from sidecar.routing.timeouts import Budget

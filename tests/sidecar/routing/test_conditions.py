@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sidecar.config.decode import decode
 from sidecar.config.matching import HeaderMatcher, QueryParameterMatcher
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 from sidecar.protocol.message import RequestHead
 from sidecar.routing.conditions import (
     compile_conditions,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.config.matching import RegexMatcher
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
+from sidecar.config.route_match import RouteMatch
 from sidecar.routing.paths import MEMO_ENTRIES_MAX, MEMO_PATH_BYTES_MAX, PathIndex
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sidecar.config.decode import decode
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
 from sidecar.config.route_action import DirectResponseAction, RedirectAction
+from sidecar.config.route_match import RouteMatch
 from sidecar.routing.redirect import DirectResponse, Redirect
 from tests.sidecar.routing.requests import get
 

@@ -8,8 +8,8 @@ import pytest
 
 from sidecar.config.decode import decode
 from sidecar.config.refusal import Refused
-from sidecar.config.route import RouteMatch
 from sidecar.config.route_action import RouteAction
+from sidecar.config.route_match import RouteMatch
 from sidecar.routing.rewrite import host_rewrite, path_rewrite, set_host, set_path
 from tests.sidecar.routing.requests import get
 
