@@ -287,6 +287,7 @@ class Cluster:
             requests_max=self.config.max_requests_per_connection or common.max_requests_per_connection,
             duration_s=common.max_connection_duration or 0.0,
             keep_case=self.config.http_options.keeps_case,
+            buffer_bytes=self.config.per_connection_buffer_limit_bytes,
         )
         if isinstance(pool, Http2Pool) and self._http2 is not None:
             pool.speak(*self._http2)

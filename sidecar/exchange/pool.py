@@ -47,6 +47,7 @@ class Pool:
         "_requests_max",
         "_stats",
         "_timer",
+        "buffer_bytes",
         "closed",
         "connections",
         "cx_connect_fail",
@@ -71,8 +72,11 @@ class Pool:
         requests_max: int = 0,
         duration_s: float = 0.0,
         keep_case: bool = False,
+        buffer_bytes: int = 0,
     ) -> None:
         self._dispatcher = dispatcher
+        self.buffer_bytes = buffer_bytes
+        """Unsent bytes of one connection above which its request waits; 0 = our own bound."""
         self.plan = plan
         self.keep_case = keep_case
         self._limits = limits
@@ -149,7 +153,9 @@ class Pool:
             self._open_for_pending()
             return
         self._stats.cx_active.value += 1
-        self._connected(Connection(self._dispatcher, outcome.sock))
+        connection = Connection(self._dispatcher, outcome.sock)
+        connection.limit(self.buffer_bytes)
+        self._connected(connection)
 
     def _connected(self, connection: Connection) -> None:
         upstream = Http1Client(self, connection)

@@ -171,6 +171,8 @@ class Tunnel:
         cluster.connected(host)
         cluster.stats.cx_active.value += 1
         upstream = self.upstream = Connection(self.manager.dispatcher, outcome.sock, _Upstream(self))
+        if self.cluster is not None:
+            upstream.limit(self.cluster.config.per_connection_buffer_limit_bytes)
         self._name_upstream(host, upstream)
         self.manager.sink.opened(self.record)
         for data in self._early:
