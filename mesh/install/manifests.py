@@ -43,8 +43,8 @@ def mesh_config() -> Object:
 def control_plane_service() -> Object:
     """Selectorless: the control plane runs outside the pod network. Proxies check this name in its certificate.
 
-    Not exported: proxies reach it by an address of their own, no application calls it through one, and six resources
-    in every sidecar of the mesh would be half a megabyte each time.
+    Not exported: proxies reach it by an address of their own, no application calls it through one, and every sidecar
+    of the mesh would hold six resources for it.
     """
     ports = [
         ("https-dns", 15012, None),

@@ -53,7 +53,7 @@ _responses: dict[bytes, ResponseMessage] = {}
 
 def parse_known_response(block: bytes, *, method: bytes) -> ResponseMessage | Malformed:
     """`parse_response` with a memory, shared by all connections. A message with a `memo` will be given out again."""
-    if method == b"HEAD" or method == b"CONNECT":  # noqa: PLR1714 - twice as fast, and once a request
+    if method in (b"HEAD", b"CONNECT"):
         return parse_response(block, method=method)
     known = _responses.get(block)
     if known is not None:

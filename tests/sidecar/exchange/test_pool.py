@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from sidecar.balancing.limits import Limits
 from sidecar.exchange.cluster_stats import ClusterStats
 from sidecar.exchange.http1_client import Http1Client, Reset
@@ -14,7 +16,7 @@ from sidecar.net.dispatcher import Dispatcher
 from sidecar.protocol.http1_response import ResponseMessage
 from sidecar.protocol.message import Headers
 from sidecar.telemetry.stats import Stats
-from tests.sidecar.engines import Echo, backend
+from tests.sidecar.engines import Echo, backend, cluster, hcm, route, running
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -161,3 +163,27 @@ async def test_a_connection_has_its_time() -> None:
         pool.idle(old.upstream)
         assert old.upstream.connection.closing
         assert pool.unused
+
+
+async def test_a_clusters_buffer_limit_stops_the_client() -> None:
+    """An upstream that does not read: of a large body no more is taken than the limit (and the machine's buffers)."""
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(3600)
+
+    small = {"per_connection_buffer_limit_bytes": 4096}
+    async with backend(deaf) as port, running(hcm(route("/", cluster="b")), cluster("b", port, **small)) as proxy:
+        _, writer = await asyncio.open_connection("127.0.0.1", proxy.port())
+        writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n")
+        await writer.drain()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    writer.write(b"x" * 65536)
+                    await writer.drain()
+        pools = proxy.engine._clusters.active["b"].pools.values()
+        queued = [one.connection.out_bytes for pool in pools for one in pool.connections]
+        assert len(queued) == 1
+        assert 0 < queued[0] <= 4096 + 2 * 65536
+        writer.close()
